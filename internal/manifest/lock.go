@@ -127,9 +127,9 @@ func ParseLock(file string, data []byte) (*Lock, error) {
 	if len(data) > maxLockSize {
 		return fail(fmt.Errorf("%d bytes, at most %d", len(data), maxLockSize))
 	}
-	if i := bytes.Index(data, []byte("\n<<<<<<< ")); i >= 0 || bytes.HasPrefix(data, []byte("<<<<<<< ")) {
+	if line := conflictLine(data); line > 0 {
 		return nil, fmt.Errorf("%s:%d: merge conflict; run \"waybill lock --ours\", \"waybill lock --theirs\" or, with the files at hand, \"waybill lock\"",
-			file, 1+bytes.Count(data[:max(i+1, 0)], []byte("\n")))
+			file, line)
 	}
 	var l Lock
 	dec := json.NewDecoder(bytes.NewReader(data))
@@ -146,129 +146,17 @@ func ParseLock(file string, data []byte) (*Lock, error) {
 	return &l, nil
 }
 
-func (l *Lock) check() error {
-	if l.APIVersion != APIVersion {
-		return fmt.Errorf("apiVersion %q, this release reads %q", l.APIVersion, APIVersion)
+// conflictLine returns the line of the first mark of a merge conflict, or 0.
+func conflictLine(data []byte) int {
+	mark := []byte("<<<<<<< ")
+	if bytes.HasPrefix(data, mark) {
+		return 1
 	}
-	if l.Kind != KindModel && l.Kind != KindDataset {
-		return fmt.Errorf("kind %q, expected Model or Dataset", l.Kind)
+	if i := bytes.Index(data, append([]byte{'\n'}, mark...)); i >= 0 {
+		return lineOf(data, i+1)
 	}
-	if err := ref.CheckName(l.Name); err != nil {
-		return err
-	}
-	for what, d := range map[string]ref.Digest{"contentDigest": l.ContentDigest, "encoding.digest": l.Encoding.Digest} {
-		if _, err := ref.ParseDigest(string(d)); err != nil {
-			return fmt.Errorf("%s: %w", what, err)
-		}
-	}
-	if l.Encoding.Size < 0 || l.Total.Files < 0 || l.Total.Bytes < 0 {
-		return fmt.Errorf("negative size")
-	}
-	if err := l.checkFiles(); err != nil {
-		return err
-	}
-	for kind, e := range l.Evidence {
-		if _, err := ref.ParseDigest(string(e.Digest)); err != nil {
-			return fmt.Errorf("evidence %s: %w", kind, err)
-		}
-	}
-	if l.Lineage != nil {
-		for role, d := range l.Lineage.Datasets {
-			if err := ref.CheckName(d.Name); err != nil {
-				return fmt.Errorf("lineage %s: %w", role, err)
-			}
-			if _, err := ref.ParseDigest(string(d.ContentDigest)); err != nil {
-				return fmt.Errorf("lineage %s: %w", role, err)
-			}
-		}
-	}
-	return nil
+	return 0
 }
 
-func (l *Lock) checkFiles() error {
-	if len(l.Files) == 0 && l.Total.Files > 0 && l.Total.Files <= MaxLockFiles {
-		return fmt.Errorf("total says %d files, none is listed", l.Total.Files)
-	}
-	if len(l.Files) == 0 {
-		return nil
-	}
-	var total Total
-	for i, f := range l.Files {
-		if err := CheckPath(f.Path); err != nil {
-			return err
-		}
-		if i > 0 && l.Files[i-1].Path >= f.Path {
-			return fmt.Errorf("files are not sorted by path at %s", f.Path)
-		}
-		if _, err := ref.ParseDigest(string(f.Digest)); err != nil {
-			return fmt.Errorf("%s: %w", f.Path, err)
-		}
-		if f.Size < 0 {
-			return fmt.Errorf("%s: negative size", f.Path)
-		}
-		total.Files++
-		total.Bytes += f.Size
-	}
-	if total != l.Total {
-		return fmt.Errorf("total says %d files of %d bytes, the list has %d of %d", l.Total.Files, l.Total.Bytes, total.Files, total.Bytes)
-	}
-	digest, err := ContentDigest(l.Files)
-	if err != nil {
-		return err
-	}
-	if digest != l.ContentDigest {
-		return fmt.Errorf("contentDigest is %s, the files listed have %s", l.ContentDigest, digest)
-	}
-	return nil
-}
-
-// CheckPath tells why p cannot be the path of an artifact's file: it must be
-// relative, slash-separated, clean, valid on Windows as well, and stay inside.
-func CheckPath(p string) error {
-	bad := func(why string) error { return fmt.Errorf("path %q: %s", clip(p), why) }
-	switch {
-	case p == "" || p == ".":
-		return bad("is empty")
-	case len(p) > 1024:
-		return bad("is longer than 1024 bytes")
-	case strings.HasPrefix(p, "/"):
-		return bad("is absolute")
-	case strings.ContainsAny(p, "\\:*?\"<>|"):
-		return bad(`has one of \ : * ? " < > |, which not every system can store`)
-	}
-	for _, r := range p {
-		if r < 0x20 || r == 0x7f || r == '\uFFFD' {
-			return bad("has a control character or is not UTF-8")
-		}
-	}
-	for part := range strings.SplitSeq(p, "/") {
-		switch {
-		case part == "" || part == ".":
-			return bad("is not clean")
-		case part == "..":
-			return bad("leaves its folder")
-		case strings.HasSuffix(part, ".") || strings.HasSuffix(part, " "):
-			return bad("has a part that ends in a dot or space, which Windows drops")
-		case reservedOnWindows[strings.ToLower(strings.SplitN(part, ".", 2)[0])]:
-			return bad("has a part that is a device name on Windows")
-		case strings.EqualFold(part, ".git"):
-			return bad("reaches into .git")
-		}
-	}
-	return nil
-}
-
-var reservedOnWindows = func() map[string]bool {
-	m := map[string]bool{"con": true, "prn": true, "aux": true, "nul": true}
-	for _, d := range "123456789" {
-		m["com"+string(d)], m["lpt"+string(d)] = true, true
-	}
-	return m
-}()
-
-func clip(s string) string {
-	if len(s) > 80 {
-		return s[:80] + "…"
-	}
-	return s
-}
+// lineOf returns the line, from 1, of the byte at i.
+func lineOf(data []byte, i int) int { return 1 + bytes.Count(data[:i], []byte{'\n'}) }

@@ -88,8 +88,8 @@ type Stage struct {
 	Soak        time.Duration // for at least this long
 	Environment string
 	Approvals   Approvals
-	Requires    []string // check groups, see report.Group…
-	Rollback    Approvals
+	Requires    []string  // check groups, see report.Group…
+	Rollback    Approvals // of a rollback; the same as Approvals unless it was given
 	Pos         Pos
 }
 
@@ -134,6 +134,8 @@ type Artifact struct {
 	// Digest is the digest of the file's bytes.
 	Digest ref.Digest
 	Pos    Pos // of the document
+
+	uses []use // what Project.Check looks at
 }
 
 // Dir returns the manifest's folder, "." for the root.

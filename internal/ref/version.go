@@ -45,6 +45,9 @@ func ParseVersion(s string) (Version, error) {
 		}
 		*p = n
 	}
+	if v.IsZero() {
+		return bad("v0.0.0 is no version that anything registers")
+	}
 	return v, nil
 }
 
