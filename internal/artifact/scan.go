@@ -1,0 +1,279 @@
+package artifact
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
+
+	"github.com/waybill-dev/waybill/internal/cas"
+	"github.com/waybill-dev/waybill/internal/manifest"
+)
+
+// Scan finds the files that a manifest names and digests them. root is the
+// repository's root; progress, if not nil, is told of bytes as they are
+// hashed. The result is sorted by path, which is relative to the manifest's
+// folder.
+//
+// A pattern that names a folder means everything below it. Globs do not match
+// symbolic links (an error where they would), hidden files unless the pattern
+// names the leading dot, nor ever the model card and the documents of waybill
+// itself. On Windows no file is executable.
+//
+// All problems of all patterns are returned together, each with its position;
+// one about a file that is not there, or a glob that matches none, is
+// fs.ErrNotExist. Files over MaxFileSize and more than MaxFiles are refused
+// before anything is hashed.
+func Scan(ctx context.Context, root string, a *manifest.Artifact, cache *cas.StatCache, progress func(bytes int64)) ([]manifest.File, error) {
+	if a.Dataset != nil && a.Dataset.Layout == manifest.LayoutPacked {
+		return nil, fmt.Errorf("%s: layout \"packed\" is not in this release; use \"auto\" or \"plain\"", a.Path)
+	}
+	dir := filepath.Join(root, filepath.FromSlash(a.Dir()))
+	folder, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("scan %s: %w", a.Name, err)
+	}
+	defer folder.Close()
+	s := &scan{ctx: ctx, fsys: folder.FS(), found: map[string]match{}}
+	if a.Model != nil && a.Model.Card != "" {
+		s.card = path.Clean(a.Model.Card)
+	}
+	for _, set := range a.Files {
+		for _, p := range set.Patterns {
+			if err := s.pattern(set.Split, p); err != nil {
+				s.fail(p.Pos, err)
+			}
+		}
+	}
+	files, err := s.files()
+	if err != nil {
+		return nil, fmt.Errorf("scan %s: %w", a.Name, err)
+	}
+	paths := make([]string, len(files))
+	for i, f := range files {
+		paths[i] = filepath.Join(dir, filepath.FromSlash(f.Path))
+	}
+	infos, err := cache.DigestAll(ctx, paths, runtime.GOMAXPROCS(0), progress)
+	if err != nil {
+		return nil, fmt.Errorf("scan %s: %w", a.Name, err)
+	}
+	for i, info := range infos {
+		f := &files[i]
+		f.Size, f.Digest = info.Size, info.Digest
+		f.Executable = info.Executable && runtime.GOOS != "windows"
+		if err := checkSize(f.Path, f.Size); err != nil {
+			return nil, fmt.Errorf("scan %s: %w", a.Name, err)
+		}
+	}
+	return files, nil
+}
+
+// scan collects what the patterns of one manifest match.
+type scan struct {
+	ctx   context.Context
+	fsys  fs.FS // the manifest's folder
+	card  string
+	found map[string]match
+	errs  []error
+}
+
+// match is a file, and the pattern that found it first.
+type match struct {
+	split string
+	pos   manifest.Pos
+	size  int64
+}
+
+func (s *scan) fail(pos manifest.Pos, err error) {
+	s.errs = append(s.errs, fmt.Errorf("%s: %w", pos, err))
+}
+
+// files returns what was found, sorted, or everything that is wrong.
+func (s *scan) files() ([]manifest.File, error) {
+	files := make([]manifest.File, 0, len(s.found))
+	for p, m := range s.found {
+		files = append(files, manifest.File{Path: p, Split: m.split})
+	}
+	slices.SortFunc(files, func(a, b manifest.File) int { return strings.Compare(a.Path, b.Path) })
+	for _, f := range files {
+		if err := checkSize(f.Path, s.found[f.Path].size); err != nil {
+			s.fail(s.found[f.Path].pos, err)
+		}
+	}
+	if len(s.errs) > 0 {
+		return nil, errors.Join(s.errs...)
+	}
+	if len(files) == 0 {
+		return nil, errors.New("files: names no file; an artifact has at least one")
+	}
+	if err := checkCount(len(files)); err != nil {
+		return nil, err
+	}
+	return files, checkPaths(files)
+}
+
+// pattern adds the files that p matches.
+func (s *scan) pattern(split string, p manifest.Pattern) error {
+	glob := path.Clean(p.Glob)
+	folder := strings.HasSuffix(p.Glob, "/")
+	switch {
+	case strings.HasPrefix(glob, "/") || glob == ".." || strings.HasPrefix(glob, "../"):
+		return fmt.Errorf("%s: files of an artifact stand in the folder of its manifest or below", p.Glob)
+	case !doublestar.ValidatePattern(glob):
+		return fmt.Errorf("%s: not a valid glob", p.Glob)
+	}
+	if !strings.ContainsAny(glob, `*?[{\`) {
+		info, err := s.literal(glob)
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() {
+			return s.add(glob, split, p.Pos, info)
+		}
+		folder = true
+	}
+	if folder {
+		glob = path.Join(glob, "**")
+	}
+	matched, err := s.glob(glob, split, p.Pos)
+	if err != nil {
+		return err
+	}
+	if matched == 0 {
+		return fmt.Errorf("%s: %w: no file matches; mend the pattern, or run \"waybill pull\" to fetch the files", p.Glob, fs.ErrNotExist)
+	}
+	return nil
+}
+
+// literal returns what stands at p, which a manifest names without wildcards.
+func (s *scan) literal(p string) (fs.FileInfo, error) {
+	if p == s.card {
+		return nil, fmt.Errorf("%s: the model card is not content, so that it can be mended without a new version; take it out of files", p)
+	}
+	if why := reserved(p); why != "" {
+		return nil, fmt.Errorf("%s: %s", p, why)
+	}
+	// Every part, because a link on the way would lead elsewhere.
+	for i, c := range p + "/" {
+		if c != '/' {
+			continue
+		}
+		info, err := fs.Lstat(s.fsys, p[:i])
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, fmt.Errorf("%s: %w; mend the path, or run \"waybill pull\" to fetch the file", p, fs.ErrNotExist)
+		case err != nil:
+			return nil, fmt.Errorf("%s: %w", p, err)
+		case info.Mode()&fs.ModeSymlink != 0:
+			return nil, linkError(p[:i])
+		case i == len(p):
+			return info, nil
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", p, fs.ErrNotExist)
+}
+
+// glob walks from the part of the pattern that has no wildcard, no deeper than
+// the pattern can reach, and adds what matches.
+func (s *scan) glob(glob, split string, pos manifest.Pos) (matched int, err error) {
+	base, _ := doublestar.SplitPattern(glob)
+	depth := strings.Count(glob, "/") + 1
+	if strings.Contains(glob, "**") {
+		depth = 1 << 10
+	}
+	if base != "." {
+		if _, err := s.literal(base); errors.Is(err, fs.ErrNotExist) {
+			return 0, nil
+		} else if err != nil {
+			return 0, err
+		}
+	}
+	parts := strings.Split(glob, "/")
+	err = fs.WalkDir(s.fsys, base, func(p string, d fs.DirEntry, err error) error {
+		if err == nil {
+			err = s.ctx.Err()
+		}
+		if err != nil {
+			return err
+		}
+		if p == "." {
+			return nil
+		}
+		if reserved(p) != "" || !visible(p, parts) {
+			return skip(d)
+		}
+		level := strings.Count(p, "/") + 1
+		if d.IsDir() {
+			if level >= depth {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		matches := doublestar.MatchUnvalidated(glob, p)
+		if d.Type()&fs.ModeSymlink != 0 {
+			// A link to a folder would be walked if it were one.
+			if info, err := fs.Stat(s.fsys, p); matches || err == nil && info.IsDir() && level < depth {
+				return linkError(p)
+			}
+			return nil
+		}
+		if !matches || p == s.card {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		matched++
+		return s.add(p, split, pos, info)
+	})
+	return matched, err
+}
+
+func skip(d fs.DirEntry) error {
+	if d.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+// visible tells whether each part of p that begins with a dot is matched by a
+// part of the pattern that does so, too.
+func visible(p string, pattern []string) bool {
+	for part := range strings.SplitSeq(p, "/") {
+		if strings.HasPrefix(part, ".") && !slices.ContainsFunc(pattern, func(q string) bool {
+			return strings.HasPrefix(q, ".") && doublestar.MatchUnvalidated(q, part)
+		}) {
+			return false
+		}
+	}
+	return true
+}
+
+// add notes a file. A second split that matches it is an error: rows would
+// count as held out that the model was trained on.
+func (s *scan) add(p, split string, pos manifest.Pos, info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s: is not a regular file", p)
+	}
+	if old, ok := s.found[p]; ok {
+		if old.split != split {
+			return fmt.Errorf("%s: is in split %q already (%s)", p, old.split, old.pos)
+		}
+		return nil
+	}
+	s.found[p] = match{split: split, pos: pos, size: info.Size()}
+	return nil
+}
+
+func linkError(p string) error {
+	return fmt.Errorf("%s: is a symbolic link, which other systems cannot restore; name the file it points to", p)
+}

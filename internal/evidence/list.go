@@ -1,0 +1,123 @@
+package evidence
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/waybill-dev/waybill/internal/manifest"
+	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/registry"
+)
+
+// Found is evidence that a registry lists.
+type Found struct {
+	Desc  ocispec.Descriptor // of the manifest
+	Kind  string
+	Layer ocispec.Descriptor // of the payload
+	Name  string             // of the payload; a safe relative path
+}
+
+// maxFound bounds how many manifests List reads for one subject. An artifact
+// has a handful of referrers of ours.
+const maxFound = 1000
+
+// List returns the evidence about subject, of one kind or of all when kind is
+// "", ordered by kind and digest. Referrers that are not evidence as Build
+// writes it (signatures, other tools' files, damaged manifests, manifests about
+// another subject) are passed over.
+func List(ctx context.Context, repo registry.Repository, subject ocispec.Descriptor, kind string) ([]Found, error) {
+	fail := func(err error) ([]Found, error) {
+		return nil, fmt.Errorf("list evidence: %w", err)
+	}
+	filter := ""
+	if kind != "" {
+		filter = artifactType(kind)
+	}
+	referrers, err := repo.Referrers(ctx, subject, filter)
+	if err != nil && !errors.Is(err, registry.ErrNotFound) {
+		return fail(err)
+	}
+	var found []Found
+	seen := map[ref.Digest]bool{}
+	for _, r := range referrers {
+		d, err := ref.ParseDigest(string(r.Digest))
+		// A registry need not filter (distribution-spec 1.1, "Listing
+		// Referrers"), nor tell the artifact type.
+		if err != nil || seen[d] || r.ArtifactType != "" && !wanted(r.ArtifactType, kind) {
+			continue
+		}
+		seen[d] = true
+		if len(seen) > maxFound {
+			return fail(fmt.Errorf("%s: %s has over %d referrers", repo, subject.Digest, maxFound))
+		}
+		desc, data, err := repo.Manifest(ctx, d)
+		if errors.Is(err, registry.ErrNotFound) {
+			continue // listed, but deleted since
+		}
+		if err != nil {
+			return fail(err)
+		}
+		if f, err := decode(data, ref.Digest(subject.Digest)); err == nil && wanted(artifactType(f.Kind), kind) {
+			f.Desc = desc
+			found = append(found, f)
+		}
+	}
+	slices.SortFunc(found, func(a, b Found) int {
+		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(string(a.Desc.Digest), string(b.Desc.Digest)))
+	})
+	return found, nil
+}
+
+// wanted tells whether t is the artifact type of kind, or of any when kind is
+// "".
+func wanted(t, kind string) bool {
+	if kind != "" {
+		return t == artifactType(kind)
+	}
+	_, ok := kindOf(t)
+	return ok
+}
+
+func kindOf(artifactType string) (string, bool) {
+	kind, prefix := strings.CutPrefix(artifactType, typePrefix)
+	kind, suffix := strings.CutSuffix(kind, typeSuffix)
+	return kind, prefix && suffix && kindRE.MatchString(kind)
+}
+
+// decode reads a manifest that claims to be evidence about subject.
+func decode(data []byte, subject ref.Digest) (Found, error) {
+	var m ocispec.Manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return Found{}, err
+	}
+	kind, ok := kindOf(m.ArtifactType)
+	switch {
+	case !ok:
+		return Found{}, fmt.Errorf("artifact type %q is not of evidence", clip(m.ArtifactType))
+	case m.MediaType != ocispec.MediaTypeImageManifest || m.Config.MediaType != ocispec.MediaTypeEmptyJSON:
+		return Found{}, fmt.Errorf("media type %q with config %q", clip(m.MediaType), clip(m.Config.MediaType))
+	case m.Subject == nil || ref.Digest(m.Subject.Digest) != subject:
+		return Found{}, errors.New("it is about something else")
+	case len(m.Layers) != 1:
+		return Found{}, fmt.Errorf("%d layers, not one", len(m.Layers))
+	}
+	layer := m.Layers[0]
+	name := layer.Annotations[ocispec.AnnotationTitle]
+	if err := manifest.CheckPath(name); err != nil {
+		return Found{}, err
+	}
+	if _, err := ref.ParseDigest(string(layer.Digest)); err != nil {
+		return Found{}, err
+	}
+	if layer.Size < 0 {
+		return Found{}, errors.New("negative size")
+	}
+	return Found{Kind: kind, Layer: layer, Name: name}, nil
+}
