@@ -1,0 +1,93 @@
+package modelcheck
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/waybill-dev/waybill/internal/manifest"
+	"github.com/waybill-dev/waybill/internal/report"
+)
+
+var filesParameters = Rule{
+	ID:    "files.parameters",
+	Doc:   "The model has at most so many parameters, counted over all files whose format waybill knows.",
+	Group: report.GroupFiles,
+	Params: map[string]any{
+		"max": map[string]any{"type": "integer", "minimum": 0, "description": "The most parameters (elements of tensors) allowed."},
+	},
+	Required: []string{"max"},
+	run:      runFilesParameters,
+}
+
+// opaqueLimit is the size past which a file of unknown format may well hold
+// weights: then the parameters of the model are not known. Smaller ones
+// (configurations, vocabularies) are taken to hold none.
+const opaqueLimit = 16 << 20
+
+func runFilesParameters(ctx context.Context, m *model, spec manifest.CheckSpec) ([]report.Finding, error) {
+	limit, ok := wholeNumber(spec.Params["max"])
+	if !ok {
+		return nil, fmt.Errorf("%s: max: %v is not a whole number", spec.Pos, spec.Params["max"])
+	}
+	var total int64
+	counted, unknown := 0, ""
+	for _, f := range m.files {
+		got, err := m.inspect(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case got.bad != nil:
+			unknown = f.Path + " cannot be read, see files.readable"
+		case got.facts.Format != "":
+			counted++
+			// Saturating: a sum past int64 is past every limit.
+			if total += got.facts.Parameters; total < 0 {
+				total = 1<<63 - 1
+			}
+		case f.Size > opaqueLimit:
+			unknown = fmt.Sprintf("%s (%s) is of no format that waybill reads", f.Path, size(f.Size))
+		}
+	}
+	if counted == 0 && unknown == "" {
+		unknown = "no file is of a format that waybill reads"
+	}
+	finding := report.Finding{
+		Expected: "≤ " + thousands(limit),
+		Observed: thousands(total),
+		Details:  map[string]any{"parameters": total, "max": limit},
+	}
+	switch {
+	case total > limit:
+		finding.Verdict = report.Fail
+		finding.Message = fmt.Sprintf("the model has %s parameters, at most %s are allowed", thousands(total), thousands(limit))
+		finding.Hint = "use a smaller model or raise max"
+	case unknown != "":
+		finding.Verdict = report.Inconclusive
+		finding.Message = fmt.Sprintf("the parameters cannot be counted: %s", unknown)
+		finding.Observed = ""
+		if counted > 0 {
+			finding.Observed = fmt.Sprintf("%s in %s", thousands(total), count(counted, "file"))
+		}
+		finding.Hint = "store the weights as safetensors"
+	default:
+		finding.Verdict = report.Pass
+		finding.Message = fmt.Sprintf("the model has %s parameters in %s", thousands(total), count(counted, "file"))
+	}
+	return []report.Finding{finding}, nil
+}
+
+// wholeNumber reads a parameter of type integer. JSON Schema takes 1e6 and
+// 5.0 for integers, so they arrive as floats.
+func wholeNumber(v any) (int64, bool) {
+	switch v := v.(type) {
+	case int64:
+		return v, true
+	case int:
+		return int64(v), true
+	case float64:
+		n := int64(v)
+		return n, v == float64(n) && v >= 0 && v < 1<<63
+	}
+	return 0, false
+}
