@@ -20,7 +20,7 @@ func TestParseTag(t *testing.T) {
 		"rf@v1.2.3!":               {Kind: r, Artifact: "rf", Version: "v1.2.3", Removed: true},
 		"rf@v1.2.3!#2":             {Kind: r, Artifact: "rf", Version: "v1.2.3", Removed: true, Counted: true, Counter: 2},
 		"rf@v1.0.0-rc.1+b2":        {Kind: r, Artifact: "rf", Version: "v1.0.0-rc.1+b2"},
-		"rf@v0.0.1":                {Kind: r, Artifact: "rf", Version: "v0.0.0"},
+		"rf@v0.0.1":                {Kind: r, Artifact: "rf", Version: "v0.0.1"},
 		"rf#prod":                  {Kind: a, Artifact: "rf", Stage: "prod"},
 		"rf#prod#3":                {Kind: a, Artifact: "rf", Stage: "prod", Counted: true, Counter: 3},
 		"rf#prod!":                 {Kind: a, Artifact: "rf", Stage: "prod", Removed: true},
