@@ -1,0 +1,185 @@
+package check
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+
+	"github.com/waybill-dev/waybill/internal/datacheck"
+	"github.com/waybill-dev/waybill/internal/evaluate"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/manifest"
+	"github.com/waybill-dev/waybill/internal/modelcheck"
+	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/table"
+	"github.com/waybill-dev/waybill/internal/workspace"
+)
+
+// Run checks targets and returns one report. An error means that the outcome
+// is unknown.
+func Run(ctx context.Context, w *workspace.Workspace, targets ...Target) (*report.Report, error) {
+	var findings []report.Finding
+	var sections []report.Section
+	for _, t := range targets {
+		f, s, err := one(ctx, w, t)
+		if err != nil {
+			return nil, fmt.Errorf("check %s: %w", t.Artifact.Name, err)
+		}
+		findings, sections = append(findings, f...), append(sections, s...)
+	}
+	return report.New(findings, sections...), nil
+}
+
+func one(ctx context.Context, w *workspace.Workspace, t Target) ([]report.Finding, []report.Section, error) {
+	if t.Artifact.Dataset != nil {
+		return data(ctx, w, t)
+	}
+	findings, err := modelcheck.Run(ctx, t.Artifact, t.Dir, t.Files)
+	if err != nil {
+		return nil, nil, err
+	}
+	findings = append(findings, lineage(w, t)...)
+	more, sections, err := evaluation(ctx, w, t)
+	return append(findings, more...), sections, err
+}
+
+// data runs the data checks. A dataset without tables (images, text) and
+// without checks on columns has nothing for them to read.
+func data(ctx context.Context, w *workspace.Workspace, t Target) ([]report.Finding, []report.Section, error) {
+	a := t.Artifact
+	files, tables := map[string][]table.File{}, 0
+	for _, f := range t.Files {
+		if table.Format(f.Path) != "" {
+			tables++
+		}
+		files[f.Split] = append(files[f.Split], table.File{Name: path.Join(a.Dir(), f.Path), Path: filepath.Join(t.Dir, filepath.FromSlash(f.Path))})
+	}
+	if tables == 0 && len(a.Checks) == 0 && len(a.Dataset.Columns) == 0 {
+		return []report.Finding{{Check: "files.present", Group: report.GroupData, Verdict: report.Pass, Artifact: a.Name, Location: a.Pos.Location(),
+			Message: fmt.Sprintf("%d files are there; none is a table, so there are no rows to check", len(t.Files))}}, nil, nil
+	}
+	return datacheck.Run(ctx, a, files, datacheck.Options{Samples: w.Project.Samples, Now: w.Now})
+}
+
+// lineage says whether datasets have moved on since the model was made.
+func lineage(w *workspace.Workspace, t Target) []report.Finding {
+	if t.Lock == nil || t.Lock.Lineage == nil {
+		return nil
+	}
+	a := t.Artifact
+	f := report.Finding{Check: "lineage.stale", Group: report.GroupLineage, Severity: report.Warning, Artifact: a.Name, Location: a.Pos.Location()}
+	var out []report.Finding
+	for role, was := range t.Lock.Lineage.Datasets {
+		d, err := w.Artifact(was.Name)
+		if err != nil {
+			continue
+		}
+		now, err := w.Lock(d)
+		if err != nil || now.ContentDigest == was.ContentDigest {
+			continue
+		}
+		g := f
+		g.Subject, g.Verdict = role, report.Fail
+		g.Message = fmt.Sprintf("%s has changed since this model was made from it (%s)", was.Name, role)
+		g.Expected, g.Observed = was.ContentDigest.Short(), now.ContentDigest.Short()
+		g.Hint = "train again, or, if it was trained on the new data, run \"waybill lock " + a.Name + " --trained-on " + was.Name + "\""
+		out = append(out, g)
+	}
+	return out
+}
+
+func evaluation(ctx context.Context, w *workspace.Workspace, t Target) ([]report.Finding, []report.Section, error) {
+	a := t.Artifact
+	ev := a.Model.Evaluation
+	if ev == nil && len(a.Model.Gates) == 0 {
+		return nil, nil, nil
+	}
+	base := report.Finding{Group: report.GroupEvaluation, Artifact: a.Name, Location: a.Pos.Location(), Verdict: report.Inconclusive}
+	cannot := func(message, hint string) ([]report.Finding, []report.Section, error) {
+		f := base
+		f.Check, f.Message, f.Hint = "evaluation.predictions", message, hint
+		return []report.Finding{f}, nil, nil
+	}
+	if ev == nil {
+		return cannot("there are gates but no evaluation: that says where predictions stand", "add evaluation: to "+a.Path)
+	}
+	base.Location = ev.Pos.Location()
+	if t.Predictions == "" {
+		return cannot(fmt.Sprintf("there are no predictions: %s does not exist", ev.Predictions), "predict the evaluation dataset with this model and write that file")
+	}
+	if t.Lock != nil {
+		if bound, ok := t.Lock.Evidence[evidence.Predictions]; ok && bound.Digest == t.PredictionsDigest && bound.Model != t.Content {
+			return cannot("the predictions are those of other weights: the model's files have changed since, the predictions have not",
+				"predict again with these weights")
+		}
+	}
+	result, err := evaluate.Compute(ctx, evaluate.Spec{
+		File: table.File{Name: a.Resolve(ev.Predictions), Path: t.Predictions}, Key: ev.Key, Label: ev.Label,
+		Prediction: ev.Prediction, Score: ev.Score, Positive: ev.Positive,
+	})
+	var data *table.DataError
+	var column *evaluate.ColumnError
+	if errors.As(err, &data) || errors.As(err, &column) {
+		return cannot(err.Error(), "")
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	var findings []report.Finding
+	if len(a.Model.Gates) == 0 {
+		f := base
+		f.Check, f.Verdict, f.Message = "evaluation.predictions", report.Pass, fmt.Sprintf("%d predictions were read; no gate is declared", result.N)
+		findings = append(findings, f)
+	}
+	for i, g := range a.Model.Gates {
+		f, err := gate(ctx, w, a, *result, g)
+		if err != nil {
+			return nil, nil, err
+		}
+		if f.Subject == "" {
+			f.Subject = fmt.Sprintf("%s %d", g.Metric, i+1)
+		}
+		findings = append(findings, f)
+	}
+	sections := evaluate.Sections(*result, 0)
+	for i := range sections {
+		sections[i].Title = a.Name + ": " + sections[i].Title
+	}
+	return findings, sections, nil
+}
+
+func gate(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, r evaluate.Result, g manifest.Gate) (report.Finding, error) {
+	f := report.Finding{Check: "gate." + g.Metric, Group: report.GroupEvaluation, Artifact: a.Name, Severity: g.Severity, Location: g.Pos.Location()}
+	f.Verdict, f.Message, f.Expected, f.Observed = evaluate.Judge(r, evaluate.Gate{Metric: g.Metric, Min: g.Min, Max: g.Max, Confidence: g.Confidence})
+	if baseline := g.NotWorseThan; baseline != nil || g.BetterThan != nil {
+		if baseline == nil {
+			baseline = g.BetterThan
+		}
+		l, err := w.Ledger(ctx)
+		if err != nil {
+			return f, err
+		}
+		state := l.State.Artifacts[baseline.Name]
+		first := state == nil || len(state.Versions) == 0 || (baseline.Stage != "" && state.Stages[baseline.Stage] == nil)
+		f.Subject = fmt.Sprintf("%s against %s", g.Metric, baseline)
+		onlyBaseline := g.Min == nil && g.Max == nil
+		switch {
+		case first && g.FirstRelease == "allow" && onlyBaseline:
+			f.Verdict, f.Message = report.Pass, fmt.Sprintf("there is no %s yet, and the gate allows a first release", baseline)
+			f.Expected, f.Observed = "", ""
+		case first && g.FirstRelease == "allow":
+		case first:
+			f.Verdict, f.Message = report.Inconclusive, fmt.Sprintf("there is no %s to compare with", baseline)
+			f.Hint = "a first release needs \"firstRelease: allow\" in the gate"
+		case f.Verdict != report.Fail:
+			f.Verdict, f.Message = report.Inconclusive, fmt.Sprintf("this release of waybill cannot compare %s with %s yet", g.Metric, baseline)
+			f.Hint = "use min: or max: until it can"
+		}
+	}
+	if f.Verdict == report.Inconclusive && g.OnInconclusive == "warn" {
+		f.Severity = report.Warning
+	}
+	return f, nil
+}
