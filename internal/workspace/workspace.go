@@ -333,3 +333,6 @@ func readCapped(p string) ([]byte, error) {
 	}
 	return data, err
 }
+
+// ErrNotFound is in the chain of errors about what a registry does not have.
+var ErrNotFound = registry.ErrNotFound

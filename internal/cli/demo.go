@@ -1,0 +1,78 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"fmt"
+	"github.com/waybill-dev/waybill/internal/datacheck"
+	"github.com/waybill-dev/waybill/internal/demo"
+	"github.com/waybill-dev/waybill/internal/modelcheck"
+	"github.com/waybill-dev/waybill/schemas"
+)
+
+func (a *app) demoCommand() *cobra.Command {
+	var dir, reviews string
+	var keep bool
+	c := &cobra.Command{
+		Use:   "demo",
+		Short: "Play the whole story in a folder: train, check, register, promote, refuse, roll back",
+		Long: `Makes a bare repository, a clone and an OCI layout as registry, and runs the real commands there. Nothing
+outside the folder is touched, and no network is needed.`,
+		Example: "  waybill demo\n  waybill demo --dir /tmp/story --reviews reviews.tsv",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if reviews != "" && !filepath.IsAbs(reviews) {
+				reviews = filepath.Join(a.workDir(), reviews)
+			}
+			if dir != "" && !filepath.IsAbs(dir) {
+				abs, err := filepath.Abs(filepath.Join(a.workDir(), dir))
+				if err != nil {
+					return err
+				}
+				dir = abs
+			}
+			return demo.Play(a.ctx, demo.Options{Dir: dir, Reviews: reviews, Keep: keep || dir != "", Out: a.out,
+				Run: func(ctx context.Context, dir string, args ...string) (int, string, string) {
+					var stdout, stderr bytes.Buffer
+					code := Run(ctx, dir, args, strings.NewReader(""), &stdout, &stderr)
+					return code, stdout.String(), stderr.String()
+				}})
+		},
+	}
+	c.Flags().StringVar(&dir, "dir", "", "folder for the story, which is kept")
+	c.Flags().StringVar(&reviews, "reviews", "", "real reviews: lines of id, rating and text between tabs")
+	c.Flags().BoolVar(&keep, "keep", false, "keep the temporary folder")
+	return c
+}
+
+func (a *app) schemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:       "schema project|model|dataset",
+		Short:     "Print the JSON Schema of a document, for editors",
+		Example:   "  waybill schema dataset > .vscode/dataset.schema.json",
+		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"project", "model", "dataset"},
+		RunE: func(_ *cobra.Command, args []string) error {
+			var data []byte
+			var err error
+			switch strings.ToLower(args[0]) {
+			case "project":
+				data = schemas.Project()
+			case "model":
+				data, err = schemas.Model(modelcheck.Schemas())
+			case "dataset":
+				data, err = schemas.Dataset(datacheck.Schemas())
+			}
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(a.out, strings.TrimSpace(string(data)))
+			return err
+		},
+	}
+}

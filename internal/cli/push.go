@@ -1,0 +1,255 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/waybill-dev/waybill/internal/artifact"
+	"github.com/waybill-dev/waybill/internal/cas"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/lock"
+	"github.com/waybill-dev/waybill/internal/manifest"
+	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/transfer"
+	"github.com/waybill-dev/waybill/internal/workspace"
+	"os"
+)
+
+func (a *app) pushCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "push [NAME…]",
+		Short: "Bring bytes and predictions to the registry and write the locks",
+		Long: `Uploads what the registry does not have, attaches predictions as evidence, and then writes the lock: a push
+that is cut off leaves the lock as it was, and running it again sends only the rest. Without names: everything.`,
+		Example: "  waybill push\n  waybill push sentiment",
+		RunE:    func(_ *cobra.Command, names []string) error { return a.push(names) },
+	}
+}
+
+type pushed struct {
+	Name          string     `json:"name"`
+	ContentDigest ref.Digest `json:"contentDigest"`
+	Digest        ref.Digest `json:"digest"`
+	Repository    string     `json:"repository"`
+	Uploaded      int        `json:"uploaded"`
+	Skipped       int        `json:"skipped"`
+	Bytes         int64      `json:"bytes"`
+	LockChanged   bool       `json:"lockChanged"`
+}
+
+func (a *app) push(names []string) error {
+	w, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer w.SaveStats()
+	artifacts, err := w.Select(names)
+	if err != nil {
+		return err
+	}
+	if len(artifacts) == 0 {
+		return usageError{fmt.Errorf("there is no model.yaml or dataset.yaml yet; run \"waybill add\"")}
+	}
+	out := []pushed{}
+	for _, m := range artifacts {
+		p, err := a.pushOne(w, m)
+		if err != nil {
+			return fmt.Errorf("push %s: %w", m.Name, err)
+		}
+		out = append(out, p)
+	}
+	rows := make([][]string, len(out))
+	for i, p := range out {
+		lockWord := "unchanged"
+		if p.LockChanged {
+			lockWord = "written"
+		}
+		rows[i] = []string{p.Name, p.ContentDigest.Short(), fmt.Sprint(p.Uploaded), fmt.Sprint(p.Skipped), bytesText(p.Bytes), lockWord, p.Repository}
+	}
+	return a.result(map[string]any{"apiVersion": report.APIVersion, "pushed": out},
+		report.TableSection("", []string{"artifact", "content", ">sent", ">there", ">bytes", "lock", "repository"}, rows))
+}
+
+func (a *app) pushOne(w *workspace.Workspace, m *manifest.Artifact) (pushed, error) {
+	var out pushed
+	r, err := lock.Compute(a.ctx, w, m, lock.Options{})
+	if err != nil {
+		return out, err
+	}
+	for _, advice := range artifact.Advice(r.Files) {
+		a.warn(advice)
+	}
+	repo, err := w.Repository(m.Name)
+	if err != nil {
+		return out, err
+	}
+	stats, err := artifact.Push(a.ctx, repo, r.Encoding, r.Files, artifact.Dir(w.Dir(m)), transfer.Options{Progress: a.progress(m.Name)})
+	if err != nil {
+		return out, err
+	}
+	for _, item := range r.Evidence {
+		if _, err := evidence.Attach(a.ctx, repo, r.Encoding.Desc, item); err != nil {
+			return out, err
+		}
+	}
+	if !a.isRegistered(w, m.Name, r.Lock.ContentDigest) {
+		if err := repo.Tag(a.ctx, r.Encoding.Desc, "lock-"+r.Lock.ContentDigest.Short()); err != nil {
+			return out, err
+		}
+	}
+	changed, err := lock.Write(w, m, r.Lock)
+	if err != nil {
+		return out, err
+	}
+	for _, s := range r.Stale {
+		a.warn(fmt.Sprintf("%s: lineage.stale: %s (%s) has changed since this model was made from it", m.Name, s.Name, s.Role))
+	}
+	return pushed{Name: m.Name, ContentDigest: r.Lock.ContentDigest, Digest: r.Lock.Encoding.Digest, Repository: repo.String(),
+		Uploaded: stats.Uploaded, Skipped: stats.Skipped, Bytes: stats.Bytes, LockChanged: changed}, nil
+}
+
+// isRegistered asks the ledger; one that cannot be read must not stop a push.
+func (a *app) isRegistered(w *workspace.Workspace, name string, content ref.Digest) bool {
+	l, err := w.Ledger(a.ctx)
+	if err != nil {
+		a.warn(err.Error())
+		return false
+	}
+	s := l.State.Artifacts[name]
+	return s != nil && s.ByContent(content) != nil
+}
+
+// progress says in quiet lines what is moving: one when a blob is done.
+func (a *app) progress(name string) transfer.Progress {
+	return func(e transfer.Event) {
+		if a.verbose && !e.Skipped && e.Done == e.Total {
+			a.note("%s: %s %s", name, e.Name, bytesText(e.Total))
+		}
+	}
+}
+
+func (a *app) lockCommand() *cobra.Command {
+	var ours, theirs bool
+	var trainedOn []string
+	c := &cobra.Command{
+		Use:   "lock [NAME…]",
+		Short: "Write the locks anew, without a registry",
+		Long: `Computes what the files are and writes the lock. Lineage is captured when the content changes, and otherwise
+kept: locking again never claims that old weights saw new data; --trained-on does.`,
+		Example: "  waybill lock sentiment --trained-on reviews@v1.4.0\n  waybill lock sentiment --theirs     # after a merge conflict",
+		RunE: func(_ *cobra.Command, names []string) error {
+			if ours && theirs {
+				return usageError{errors.New("--ours and --theirs exclude each other")}
+			}
+			if ours || theirs {
+				return a.lockSide(names, ours)
+			}
+			return a.lock(names, trainedOn)
+		},
+	}
+	c.Flags().BoolVar(&ours, "ours", false, "resolve a merge conflict in the lock with our side")
+	c.Flags().BoolVar(&theirs, "theirs", false, "resolve a merge conflict in the lock with their side")
+	c.Flags().StringArrayVar(&trainedOn, "trained-on", nil, "dataset that the weights were trained on (repeatable)")
+	return c
+}
+
+func (a *app) lock(names, trainedOn []string) error {
+	w, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer w.SaveStats()
+	artifacts, err := w.Select(names)
+	if err != nil {
+		return err
+	}
+	var opts lock.Options
+	for _, s := range trainedOn {
+		r, err := ref.Parse(s)
+		if err != nil {
+			return usageError{fmt.Errorf("--trained-on: %w", err)}
+		}
+		opts.TrainedOn = append(opts.TrainedOn, r)
+	}
+	var rows [][]string
+	out := []map[string]any{}
+	for _, m := range artifacts {
+		o := opts
+		if m.Kind != manifest.KindModel {
+			o.TrainedOn = nil
+		}
+		r, err := lock.Compute(a.ctx, w, m, o)
+		if err != nil {
+			return fmt.Errorf("lock %s: %w", m.Name, err)
+		}
+		changed, err := lock.Write(w, m, r.Lock)
+		if err != nil {
+			return err
+		}
+		word := "unchanged"
+		if changed {
+			word = "written"
+		}
+		for _, s := range r.Stale {
+			a.warn(fmt.Sprintf("%s: lineage.stale: %s (%s) has changed since this model was made from it", m.Name, s.Name, s.Role))
+		}
+		rows = append(rows, []string{m.Name, r.Lock.ContentDigest.Short(), fmt.Sprint(r.Lock.Total.Files), bytesText(r.Lock.Total.Bytes), word})
+		out = append(out, map[string]any{"name": m.Name, "contentDigest": r.Lock.ContentDigest, "changed": changed, "stale": r.Stale})
+	}
+	return a.result(map[string]any{"apiVersion": report.APIVersion, "locks": out},
+		report.TableSection("", []string{"artifact", "content", ">files", ">bytes", "lock"}, rows))
+}
+
+func (a *app) lockSide(names []string, ours bool) error {
+	w, err := a.open()
+	if err != nil {
+		return err
+	}
+	artifacts, err := w.Select(names)
+	if err != nil {
+		return err
+	}
+	done := []string{}
+	for _, m := range artifacts {
+		p := w.Path(m.LockPath())
+		data, err := os.ReadFile(p)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		resolved, err := lock.TakeSide(data, ours)
+		if err != nil {
+			if len(names) == 0 {
+				continue // only the locks in conflict are meant
+			}
+			return usageError{fmt.Errorf("%s: %w", m.LockPath(), err)}
+		}
+		if err := cas.WriteFile(p, resolved, 0o644); err != nil {
+			return err
+		}
+		done = append(done, m.LockPath())
+	}
+	if len(done) == 0 {
+		return usageError{errors.New("no lock has a merge conflict")}
+	}
+	return a.result(map[string]any{"apiVersion": report.APIVersion, "resolved": done}, report.TextSection("", fmt.Sprintf("resolved %v", done)))
+}
+
+// bytesText is a size for people, in SI units.
+func bytesText(n int64) string {
+	const units = "kMGTPE"
+	if n < 1000 {
+		return fmt.Sprintf("%d B", n)
+	}
+	f, i := float64(n)/1000, 0
+	for f >= 999.95 && i < len(units)-1 {
+		f, i = f/1000, i+1
+	}
+	return fmt.Sprintf("%.1f %cB", f, units[i])
+}

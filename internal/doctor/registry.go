@@ -1,0 +1,202 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/waybill-dev/waybill/internal/artifact"
+	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/ledger"
+	"github.com/waybill-dev/waybill/internal/manifest"
+	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/workspace"
+)
+
+// versions looks whether the registry has what was registered, unchanged, and
+// under its tag.
+func (e *examiner) versions(ctx context.Context, known *ledger.Artifact) {
+	encodings, tags := true, true
+	for _, v := range known.Versions {
+		ok, err := e.encoding(ctx, known.Name, v)
+		if err != nil {
+			e.noAnswer(known.Name, err)
+			return
+		}
+		encodings = encodings && ok
+		if ok, err = e.ociTag(ctx, known.Name, v); err != nil {
+			e.noAnswer(known.Name, err)
+			return
+		}
+		tags = tags && ok
+	}
+	if encodings {
+		e.add(report.Finding{Check: checkEncoding, Artifact: known.Name, Verdict: report.Pass,
+			Message: fmt.Sprintf("%s: the registry has all %d registered versions", known.Name, len(known.Versions))})
+	}
+	if tags {
+		e.add(report.Finding{Check: checkOCITag, Artifact: known.Name, Verdict: report.Pass,
+			Message: fmt.Sprintf("%s: the registry's tags are those of the ledger", known.Name)})
+	}
+}
+
+// encoding returns an error only when the registry gave no answer.
+func (e *examiner) encoding(ctx context.Context, name string, v ledger.Version) (ok bool, err error) {
+	f := report.Finding{Check: checkEncoding, Artifact: name, Subject: v.Version.String(), Verdict: report.Fail, Expected: string(v.ContentDigest)}
+	_, err = e.reg.resolve(ctx, name, string(v.Digest))
+	if errors.Is(err, workspace.ErrNotFound) {
+		f.Message = fmt.Sprintf("%s %s: the registry does not have %s any more", name, v.Version, v.Digest)
+		f.Hint = fmt.Sprintf("in a working tree of commit %.12s that has the files: waybill push %s", v.Commit, name)
+		e.add(f)
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	repo, err := e.w.Repository(name)
+	if err != nil {
+		return false, err
+	}
+	remote, err := artifact.Read(ctx, repo, v.Digest)
+	switch {
+	case err != nil:
+		f.Message = fmt.Sprintf("%s %s: what the registry has cannot be read: %v", name, v.Version, err)
+	case remote.ContentDigest != v.ContentDigest:
+		f.Message, f.Observed = fmt.Sprintf("%s %s: the registry has other content than the ledger says", name, v.Version), string(remote.ContentDigest)
+	default:
+		return true, nil
+	}
+	e.add(f)
+	return false, nil
+}
+
+func (e *examiner) ociTag(ctx context.Context, name string, v ledger.Version) (ok bool, err error) {
+	tag := v.Version.OCITag()
+	desc, err := e.reg.resolve(ctx, name, tag)
+	if err == nil && string(desc.Digest) == string(v.Digest) {
+		return true, nil
+	}
+	f := report.Finding{Check: checkOCITag, Artifact: name, Subject: tag, Verdict: report.Fail, Hint: hintFix,
+		Expected: string(v.Digest), Message: fmt.Sprintf("%s: the registry has no tag %s", name, tag)}
+	if err == nil {
+		f.Observed = string(desc.Digest)
+		f.Message = fmt.Sprintf("%s: the registry's tag %s is %s, ledger says %s", name, tag, desc.Digest, v.Digest)
+	} else if !errors.Is(err, workspace.ErrNotFound) {
+		return false, err
+	}
+	if e.fix {
+		err := e.retag(ctx, name, tag, v)
+		if err == nil {
+			e.fixed(checkOCITag, name, tag, fmt.Sprintf("%s: the registry's tag %s names %s again", name, tag, v.Digest))
+			return false, nil
+		}
+		f.Message += fmt.Sprintf("; mending failed: %v", err)
+	}
+	e.add(f)
+	return false, nil
+}
+
+func (e *examiner) retag(ctx context.Context, name, tag string, v ledger.Version) error {
+	desc, err := e.reg.resolve(ctx, name, string(v.Digest))
+	if err != nil {
+		return err
+	}
+	repo, err := e.w.Repository(name)
+	if err != nil {
+		return err
+	}
+	return repo.Tag(ctx, desc, tag)
+}
+
+// evidence looks whether the registry lists the predictions of the lock.
+func (e *examiner) evidence(ctx context.Context, a *manifest.Artifact, lock *manifest.Lock) {
+	want, recorded := lock.Evidence[evidence.Predictions]
+	if !recorded {
+		e.add(report.Finding{Check: checkEvidence, Artifact: a.Name, Verdict: report.Pass, Message: a.Name + ": the lock records no predictions"})
+		return
+	}
+	f := report.Finding{Check: checkEvidence, Artifact: a.Name, Subject: evidence.Predictions, Verdict: report.Fail,
+		Expected: string(want.Digest), Hint: "waybill push " + a.Name}
+	subject, err := e.reg.resolve(ctx, a.Name, string(lock.Encoding.Digest))
+	if errors.Is(err, workspace.ErrNotFound) {
+		// Work that was not pushed yet contradicts nothing, and what is
+		// registered has a finding about its encoding.
+		f.Severity, f.Message = report.Warning, fmt.Sprintf("%s: the content of the lock is not in the registry, nor are its predictions", a.Name)
+		e.add(f)
+		return
+	}
+	if err != nil {
+		e.noAnswer(a.Name, err)
+		return
+	}
+	repo, err := e.w.Repository(a.Name)
+	if err != nil {
+		e.noAnswer(a.Name, err)
+		return
+	}
+	found, err := evidence.List(ctx, repo, subject, evidence.Predictions)
+	if err != nil && !errors.Is(err, workspace.ErrNotFound) {
+		e.noAnswer(a.Name, err)
+		return
+	}
+	for _, have := range found {
+		if string(have.Layer.Digest) == string(want.Digest) {
+			e.add(report.Finding{Check: checkEvidence, Artifact: a.Name, Verdict: report.Pass, Message: a.Name + ": the registry lists the predictions of the lock"})
+			return
+		}
+	}
+	f.Message = fmt.Sprintf("%s: the registry does not list the predictions of the lock", a.Name)
+	if e.fix {
+		item, err := e.predictions(ctx, a, want)
+		if err == nil {
+			_, err = evidence.Attach(ctx, repo, subject, item)
+		}
+		if err == nil {
+			e.fixed(checkEvidence, a.Name, evidence.Predictions, a.Name+": predictions attached again")
+			return
+		}
+		f.Message += fmt.Sprintf("; mending needs the file: %v", err)
+	}
+	e.add(f)
+}
+
+// predictions is the evidence that the lock records, if the working tree still
+// has it.
+func (e *examiner) predictions(ctx context.Context, a *manifest.Artifact, want manifest.EvidenceRef) (evidence.Item, error) {
+	rel := path.Clean(a.Resolve(want.File))
+	if want.File == "" || !filepath.IsLocal(filepath.FromSlash(rel)) {
+		return evidence.Item{}, fmt.Errorf("the lock names no file in this repository")
+	}
+	digest, size, _, err := e.w.Stats().Digest(ctx, e.w.Path(rel))
+	if err != nil {
+		return evidence.Item{}, err
+	}
+	if digest != want.Digest {
+		return evidence.Item{}, fmt.Errorf("%s changed since it was locked: it is %s, the lock has %s", rel, digest, want.Digest)
+	}
+	open := func() (io.ReadCloser, error) {
+		root, err := os.OpenRoot(e.w.Root()) // no symbolic link leads out of it
+		if err != nil {
+			return nil, err
+		}
+		defer root.Close()
+		return root.Open(filepath.FromSlash(rel))
+	}
+	return evidence.Item{Kind: evidence.Predictions, Name: path.Base(rel), MediaType: mediaType(rel),
+		Digest: digest, Size: size, Open: open}, nil
+}
+
+func mediaType(name string) string {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".parquet":
+		return "application/vnd.apache.parquet"
+	case ".csv":
+		return "text/csv"
+	}
+	return "application/octet-stream"
+}
