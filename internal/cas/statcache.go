@@ -83,11 +83,19 @@ func OpenStatCache(path string) (*StatCache, error) {
 	return c, nil
 }
 
+// buffers serve many artifacts of few files each.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, bufferSize)
+	return &b
+}}
+
 // Digest returns digest, size in bytes and whether the file is executable. It
 // reads the file only when the cache does not know it. A file that changes
 // meanwhile is ErrChanged; anything but a regular file is an error.
 func (c *StatCache) Digest(ctx context.Context, path string) (ref.Digest, int64, bool, error) {
-	info, err := c.digest(ctx, path, make([]byte, bufferSize), func(int64) {})
+	buf := buffers.Get().(*[]byte)
+	defer buffers.Put(buf)
+	info, err := c.digest(ctx, path, *buf, func(int64) {})
 	return info.Digest, info.Size, info.Executable, err
 }
 
@@ -118,7 +126,8 @@ func (c *StatCache) DigestAll(ctx context.Context, paths []string, workers int, 
 	infos := make([]FileInfo, len(paths))
 	for range workers {
 		group.Go(func() {
-			buf := make([]byte, bufferSize)
+			buf := buffers.Get().(*[]byte)
+			defer buffers.Put(buf)
 			for ctx.Err() == nil {
 				mu.Lock()
 				i := next
@@ -127,7 +136,7 @@ func (c *StatCache) DigestAll(ctx context.Context, paths []string, workers int, 
 				if i >= len(paths) {
 					return
 				}
-				info, err := c.digest(ctx, paths[i], buf, report)
+				info, err := c.digest(ctx, paths[i], *buf, report)
 				if err != nil {
 					cancel(err) // the first cause wins
 					return

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -48,6 +50,15 @@ type layout struct {
 	turn  chan struct{} // holds one token; spares goroutines the polling for .lock
 	sweep sync.Once
 	facts sync.Map // digest -> manifestFacts
+
+	// latest is the index as it was read last, by its bytes: many questions
+	// to a large layout parse it once.
+	latest atomic.Pointer[parsedIndex]
+}
+
+type parsedIndex struct {
+	data  []byte
+	index *index
 }
 
 func newLayout(addr address, baseDir string, opts Options) *layout {
@@ -212,11 +223,24 @@ func (l *layout) locked(ctx context.Context, root *os.Root, fn func() error) err
 	return fn()
 }
 
+// readIndex returns index.json as it is now. The result is shared: it must not
+// be changed.
 func (l *layout) readIndex(root *os.Root) (*index, error) {
 	data, err := readFile(root, indexFile, maxIndex)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", l.file(indexFile), err)
 	}
+	if p := l.latest.Load(); p != nil && bytes.Equal(p.data, data) {
+		return p.index, nil
+	}
+	x, err := l.parse(data)
+	if err == nil {
+		l.latest.Store(&parsedIndex{data, x})
+	}
+	return x, err
+}
+
+func (l *layout) parse(data []byte) (*index, error) {
 	x, err := parseIndex(data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w; restore the file, or delete %s and push again", l.file(indexFile), err, l.addr.dir)
@@ -228,7 +252,11 @@ func (l *layout) readIndex(root *os.Root) (*index, error) {
 // tells whether there is anything to write.
 func (l *layout) update(ctx context.Context, root *os.Root, change func(*index) (bool, error)) error {
 	return l.locked(ctx, root, func() error {
-		x, err := l.readIndex(root)
+		data, err := readFile(root, indexFile, maxIndex)
+		if err != nil {
+			return fmt.Errorf("%s: %w", l.file(indexFile), err)
+		}
+		x, err := l.parse(data)
 		if err != nil {
 			return err
 		}
@@ -236,8 +264,7 @@ func (l *layout) update(ctx context.Context, root *os.Root, change func(*index) 
 		if err != nil || !changed {
 			return err
 		}
-		data, err := x.encode()
-		if err != nil {
+		if data, err = x.encode(); err != nil {
 			return err
 		}
 		if err := replaceFile(root, indexFile, data); err != nil {
@@ -258,14 +285,16 @@ func readFile(root *os.Root, name string, limit int64) ([]byte, error) {
 	if size > limit {
 		return nil, fmt.Errorf("has %d bytes, more than the %d that are allowed", size, limit)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
+	// One byte more than its size, to see that it is the whole file.
+	data := make([]byte, size+1)
+	n, err := io.ReadFull(f, data)
+	if err != io.ErrUnexpectedEOF && err != io.EOF {
+		if err == nil {
+			err = errors.New("it grew while it was read; try again")
+		}
 		return nil, underlying(err)
 	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("has more than the %d bytes that are allowed", limit)
-	}
-	return data, nil
+	return data[:n], nil
 }
 
 func openRegular(root *os.Root, name string) (*os.File, int64, error) {
