@@ -50,8 +50,7 @@ type app struct {
 	dir, format, output, color string
 	quiet, verbose             bool
 
-	out  io.Writer // stdout, or what --output names
-	file *os.File
+	out  io.Writer       // stdout, or text
 	text strings.Builder // collected when --output is given
 	code int
 }

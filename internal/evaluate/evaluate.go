@@ -136,7 +136,7 @@ func (e *ColumnError) Error() string {
 // Result.Problems and Metric.Reason.
 func Compute(ctx context.Context, s Spec) (*Result, error) {
 	if s.Label == "" {
-		return nil, fmt.Errorf("evaluate %s: no column of labels is named; set label:", s.File.Name)
+		return nil, fmt.Errorf("evaluate %s: no column of labels is named; set \"label:\" to one", s.File.Name)
 	}
 	if s.Label == s.Prediction {
 		return nil, fmt.Errorf("evaluate %s: label and prediction are the same column %q", s.File.Name, s.Label)

@@ -285,7 +285,7 @@ func TestComputeErrors(t *testing.T) {
 		t.Errorf("label as prediction: %v", err)
 	}
 	s.Label = ""
-	if _, err := evaluate.Compute(t.Context(), s); err == nil || !strings.Contains(err.Error(), "set label:") {
+	if _, err := evaluate.Compute(t.Context(), s); err == nil || !strings.Contains(err.Error(), `set "label:"`) {
 		t.Errorf("no label: %v", err)
 	}
 	if _, err := evaluate.Compute(t.Context(), spec(table.File{Name: "p.csv", Path: "none"})); !errors.Is(err, os.ErrNotExist) {

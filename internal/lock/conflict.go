@@ -46,7 +46,8 @@ func resolve(data []byte, ours bool) ([]byte, error) {
 	at, conflicts, number := both, 0, 0
 	for line := range bytes.Lines(data) {
 		number++
-		from, to := at, at
+		from := at
+		var to int
 		switch {
 		case isMark(line, '<'):
 			from, to = both, inOurs

@@ -97,6 +97,10 @@ func (l *layout) read(fn func(*os.Root) error) error {
 			if free, emptyErr := isFree(root); emptyErr == nil && free {
 				return errNothingPushed
 			}
+			// Another writer may have made the layout between the two looks.
+			if err := l.checkVersion(root); err == nil {
+				return fn(root)
+			}
 			return fmt.Errorf("the folder is not an OCI image layout: it has no %s file", layoutFile)
 		}
 		return err
