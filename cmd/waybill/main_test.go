@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/waybill-dev/waybill/internal/testregistry"
 )
 
 func TestMain(m *testing.M) {
@@ -27,12 +29,13 @@ func TestScripts(t *testing.T) {
 				{"GIT_AUTHOR_NAME", "Ada"}, {"GIT_AUTHOR_EMAIL", "ada@example.com"},
 				{"GIT_COMMITTER_NAME", "Ada"}, {"GIT_COMMITTER_EMAIL", "ada@example.com"},
 				{"HOME", filepath.Join(env.WorkDir, "home")}, {"NO_COLOR", "1"},
-				// The whole-second rule of events would make scripts wait
-				// otherwise; each script that needs another time sets it.
 				{"GITHUB_ACTIONS", ""},
 			} {
 				env.Setenv(kv[0], kv[1])
 			}
+			reg, stop := testregistry.Start()
+			env.Defer(stop)
+			env.Setenv("REGISTRY", reg.URL)
 			return os.MkdirAll(filepath.Join(env.WorkDir, "home"), 0o755)
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "",

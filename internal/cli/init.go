@@ -42,6 +42,12 @@ const ignored = `# Bytes of models and datasets go to the registry, not to Git.
 *.pt
 *.pth
 *.ckpt
+*.bin
+*.h5
+*.keras
+*.pkl
+*.joblib
+*.tflite
 *.parquet
 `
 

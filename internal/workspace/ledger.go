@@ -81,9 +81,8 @@ func (w *Workspace) fetchLedger(ctx context.Context) (*Ledger, error) {
 
 // fold fills in the state, from the cache when it is of the same commit.
 func (w *Workspace) fold(l *Ledger) error {
-	cache := filepath.Join(w.privateDir(), "fold")
 	if l.Commit != "" {
-		if data, err := os.ReadFile(cache); err == nil && len(data) > 41 && string(data[:41]) == l.Commit+"\n" {
+		if data, err := os.ReadFile(w.foldFile()); err == nil && len(data) > 41 && string(data[:41]) == l.Commit+"\n" {
 			var s ledger.State
 			if s.UnmarshalCache(data[41:]) == nil {
 				l.State = &s
@@ -101,13 +100,21 @@ func (w *Workspace) fold(l *Ledger) error {
 	for _, u := range l.State.Unknown {
 		w.warn(fmt.Sprintf("event %d is of kind %q, which only a newer waybill understands; what follows leaves it out", u.Seq, u.Kind))
 	}
-	if l.Commit != "" && len(l.State.Unknown) == 0 {
-		// A cache that cannot be written costs time, nothing else.
-		if data, err := l.State.MarshalCache(); err == nil && os.MkdirAll(filepath.Dir(cache), 0o755) == nil {
-			_ = cas.WriteFile(cache, append([]byte(l.Commit+"\n"), data...), 0o644)
-		}
-	}
+	w.keepFold(l)
 	return nil
+}
+
+func (w *Workspace) foldFile() string { return filepath.Join(w.privateDir(), "fold") }
+
+// keepFold writes the cache. One that cannot be written costs time, nothing
+// else.
+func (w *Workspace) keepFold(l *Ledger) {
+	if l.Commit == "" || len(l.State.Unknown) > 0 {
+		return
+	}
+	if data, err := l.State.MarshalCache(); err == nil && os.MkdirAll(w.privateDir(), 0o755) == nil {
+		_ = cas.WriteFile(w.foldFile(), append([]byte(l.Commit+"\n"), data...), 0o644)
+	}
 }
 
 // Decision is what Append writes: drafts for ledger.Next, and the commit's
@@ -221,6 +228,7 @@ func (w *Workspace) push(ctx context.Context, l *Ledger, d Decision) (*Appended,
 		return out, err
 	}
 	l.Commit = commit
+	w.keepFold(l)
 	if err := w.Repo.StoreTags(tags); err != nil {
 		w.warn(fmt.Sprintf("the tags are at the remote, but not all could be written here: %v; run \"git fetch --tags\"", err))
 	}
