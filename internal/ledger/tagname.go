@@ -36,8 +36,8 @@ type TagName struct {
 //	artifact = [ dirname "=" ] name
 //
 // The error says why another tag is not one of GTO's; most tags of a
-// repository are not. Counters beyond 18 digits and versions beyond 128
-// characters are refused, which GTO would read.
+// repository are not. Counters beyond 18 digits, versions beyond 128
+// characters and v0.0.0 are refused, which GTO would read.
 func ParseTag(name string) (TagName, error) {
 	bad := func(why string) (TagName, error) {
 		return TagName{}, fmt.Errorf("tag %q: not a GTO tag: %s", clip(name), why)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -63,7 +64,7 @@ func parseAddress(s string) (address, error) {
 	}
 	host, rest, hasPath := strings.Cut(s, "/")
 	switch {
-	case !hostRE.MatchString(host):
+	case !hostRE.MatchString(host), strings.HasPrefix(host, "[") && !isIPv6(host):
 		return fail("%q is not a host name; %s", clip(host), addressForms)
 	case !strings.ContainsAny(host, ".:") && host != "localhost":
 		return fail("must begin with a host; %s", addressForms)
@@ -140,4 +141,10 @@ func clip(s string) string {
 		return s[:120] + "…"
 	}
 	return s
+}
+
+// isIPv6 tells whether host, "[ADDRESS]" with or without a port, is one.
+func isIPv6(host string) bool {
+	addr, err := netip.ParseAddr(host[1:strings.IndexByte(host, ']')])
+	return err == nil && addr.Is6()
 }
