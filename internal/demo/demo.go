@@ -147,7 +147,11 @@ func (s *story) goBack() {
 	if s.err == nil {
 		s.err = json.Unmarshal([]byte(out), &shown)
 	}
-	s.before = shown.Stages["production"].Since.Format(time.RFC3339)
+	since := shown.Stages["production"].Since
+	if s.err == nil && since.IsZero() {
+		s.err = errors.New("\"waybill show sentiment --format json\" names nothing in production")
+	}
+	s.before = since.UTC().Format(time.RFC3339)
 	s.waybill(0, "rollback", "sentiment", "--stage", "production", "--reason", "complaints about sarcasm")
 	s.waybill(1, "promote", "sentiment@v0.1.1", "--to", "production")
 }
@@ -241,7 +245,7 @@ func (s *story) git(dir string, args ...string) {
 	}
 	s.say("$ git %s", typed(args))
 	c := exec.CommandContext(s.ctx, "git", args...)
-	c.Dir = dir
+	c.Dir, c.Env = dir, gitEnv(os.Environ())
 	var out bytes.Buffer
 	c.Stdout, c.Stderr = &out, &out
 	if err := c.Run(); err != nil {
@@ -250,6 +254,21 @@ func (s *story) git(dir string, args ...string) {
 		}
 		s.err = fmt.Errorf("git %s: %w: %s", typed(args), err, strings.TrimSpace(out.String()))
 	}
+}
+
+// gitEnv is the environment of the story's git: the caller's without its
+// GIT_ variables and configuration. A GIT_DIR, which hooks have set, would send
+// the story's commits into the caller's repository; commit.gpgsign would ask
+// for a key.
+func gitEnv(env []string) []string {
+	out := make([]string, 0, len(env)+4)
+	for _, e := range env {
+		name, _, _ := strings.Cut(strings.ToUpper(e), "=")
+		if !strings.HasPrefix(name, "GIT_") || name == "GIT_EXEC_PATH" {
+			out = append(out, e)
+		}
+	}
+	return append(out, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
 }
 
 func (s *story) say(format string, args ...any) {

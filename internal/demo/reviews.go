@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
+	"math"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -48,11 +50,15 @@ func readReviews(name string, r io.Reader) ([]review, error) {
 			return nil, fail("it is not UTF-8")
 		case len(parts) != 3:
 			return nil, fail(fmt.Sprintf("it has %d fields", len(parts)))
+		case strings.TrimSpace(parts[0]) == "":
+			return nil, fail("it has no id")
+		case strings.TrimSpace(parts[2]) == "":
+			return nil, fail("it has no text")
 		case seen[parts[0]] > 0:
 			return nil, fail(fmt.Sprintf("the id %q stands in line %d already", parts[0], seen[parts[0]]))
 		}
 		rating, err := strconv.ParseFloat(parts[1], 64)
-		if err != nil {
+		if err != nil || math.IsNaN(rating) || math.IsInf(rating, 0) {
 			return nil, fail(fmt.Sprintf("the rating %q is no number", parts[1]))
 		}
 		seen[parts[0]] = line
@@ -62,7 +68,10 @@ func readReviews(name string, r io.Reader) ([]review, error) {
 		}
 		rows = append(rows, row)
 	}
-	if err := s.Err(); err != nil {
+	switch err := s.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return nil, fmt.Errorf("%s:%d: the line is longer than %d bytes", name, line+1, maxLine)
+	case err != nil:
 		return nil, fmt.Errorf("%s:%d: %w", name, line+1, err)
 	}
 	if len(rows) < 100 {
@@ -85,7 +94,7 @@ func generate(n int) []review {
 		words := []string{}
 		for range 3 + random.IntN(3) {
 			tone := label
-			if random.IntN(4) == 0 { // sarcasm
+			if random.IntN(10) == 0 { // sarcasm
 				tone = 1 - tone
 			}
 			mood := good
@@ -94,7 +103,7 @@ func generate(n int) []review {
 			}
 			words = append(words, pick(plain), pick(mood), pick(things))
 		}
-		if random.IntN(20) == 0 {
+		if random.IntN(16) == 0 { // raters err, too
 			label = 1 - label
 		}
 		rows[i] = review{id: fmt.Sprintf("r%05d", i), text: strings.Join(words, " "), label: label}

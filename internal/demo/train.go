@@ -83,7 +83,23 @@ func (m *model) score(x []int) float64 {
 	for _, b := range x {
 		sum += m.weights[b]
 	}
-	return 1 / (1 + math.Exp(-sum))
+	return 1 / (1 + exp(-sum))
+}
+
+// exp is math.Exp to about 1 ulp, and the same on every machine: math.Exp is
+// written in assembly on some, and ends in other bits there. Reduction by
+// multiples of ln 2 and the constants are those of fdlibm's e_exp.c; the rest is
+// the Taylor series, which 14 terms carry past float64 for |r| <= ln(2)/2.
+func exp(x float64) float64 {
+	const ln2Hi, ln2Lo = 6.93147180369123816490e-01, 1.90821492927058770002e-10
+	x = max(-700, min(700, x)) // a probability is 0 or 1 long before
+	k := math.Floor(float64(x/math.Ln2) + 0.5)
+	r := x - float64(k*ln2Hi) - float64(k*ln2Lo)
+	sum := 1.0
+	for n := 14; n > 0; n-- {
+		sum = 1 + float64(r*sum)/float64(n)
+	}
+	return math.Ldexp(sum, int(k))
 }
 
 // files returns model.safetensors and vocab.json.
