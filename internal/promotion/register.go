@@ -185,9 +185,9 @@ func next(a *ledger.Artifact, opts RegisterOptions) ref.Version {
 // training data that nobody registered.
 func checks(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, a *manifest.Artifact, lock *manifest.Lock) (*report.Report, error) {
 	target, err := check.Working(ctx, w, a)
-	// Only a pull is sure to give what the registry holds; the same content
-	// digest is as good for the files.
-	if err != nil || target.Content != lock.ContentDigest || (target.Predictions == "" && len(lock.Evidence) > 0) {
+	// The working tree serves only where it is what was locked, predictions
+	// included: others, however good, are not evidence about this version.
+	if err != nil || target.Content != lock.ContentDigest || target.PredictionsDigest != lock.Evidence[evidence.Predictions].Digest {
 		dir, err := os.MkdirTemp("", "waybill-register-")
 		if err != nil {
 			return nil, err
