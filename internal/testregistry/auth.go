@@ -76,7 +76,7 @@ func (r *Registry) serveToken(w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	r.mu.Lock()
-	token := "token-" + r.next()
+	token := "token-" + r.nextNumber()
 	r.tokens[token] = granted
 	r.mu.Unlock()
 	w.Header().Set("Content-Type", "application/json")

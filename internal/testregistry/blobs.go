@@ -1,74 +1,80 @@
 package testregistry
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 )
 
 type repository struct {
-	blobs     map[string][]byte
+	blobs     map[string]*blob
 	manifests map[string]manifest
 	tags      map[string]string // tag -> digest
-}
-
-type upload struct {
-	repository string
-	data       []byte
-}
-
-func digestOf(data []byte) string {
-	sum := sha256.Sum256(data)
-	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // repository returns the repository, which a write makes exist. r.mu is held.
 func (r *Registry) repository(name string, create bool) *repository {
 	repo := r.repos[name]
 	if repo == nil && create {
-		repo = &repository{blobs: map[string][]byte{}, manifests: map[string]manifest{}, tags: map[string]string{}}
+		repo = &repository{blobs: map[string]*blob{}, manifests: map[string]manifest{}, tags: map[string]string{}}
 		r.repos[name] = repo
 	}
 	return repo
 }
 
-// served returns the bytes that go out, wrong ones when that was asked for.
-// r.mu is held.
-func (r *Registry) served(digest string, data []byte) []byte {
-	if !r.faults.corrupt[digest] || len(data) == 0 {
-		return data
+func (r *Registry) serveBlob(w http.ResponseWriter, req *http.Request, name, digest string) {
+	if req.Method != http.MethodGet && req.Method != http.MethodHead {
+		refuse(w, http.StatusMethodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
+		return
 	}
-	wrong := bytes.Clone(data)
-	wrong[len(wrong)/2] ^= 0xff
-	return wrong
+	r.mu.Lock()
+	var b *blob
+	if repo := r.repository(name, false); repo != nil {
+		b = repo.blobs[digest]
+	}
+	how := r.faults.damaged[digest]
+	r.mu.Unlock()
+	if b == nil || b.gone && req.Method == http.MethodGet {
+		refuse(w, http.StatusNotFound, "BLOB_UNKNOWN", "blob unknown to registry")
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Set("Docker-Content-Digest", digest)
+	if req.Method == http.MethodHead {
+		w.Header().Set("Content-Length", strconv.FormatInt(b.size, 10))
+		if !r.options.profile.NoRange {
+			w.Header().Set("Accept-Ranges", "bytes")
+		}
+		return
+	}
+	data, err := b.open(how)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, "UNKNOWN", err.Error())
+		return
+	}
+	defer data.Close()
+	r.sendBlob(w, req, data, how)
 }
 
-func (r *Registry) serveBlob(w http.ResponseWriter, req *http.Request, name, digest string) {
+func (r *Registry) sendBlob(w http.ResponseWriter, req *http.Request, data content, how damage) {
 	r.mu.Lock()
-	var data []byte
-	ok := false
-	if repo := r.repository(name, false); repo != nil {
-		data, ok = repo.blobs[digest]
+	out := &leaving{ResponseWriter: w, registry: r, req: req, cut: next(&r.faults.cutDownloads),
+		unsized: how == truncated || how == oversize}
+	wrongRange := r.faults.wrongRange
+	asked := req.Header.Get("Range")
+	if asked != "" {
+		r.ranges = append(r.ranges, asked)
 	}
-	data = r.served(digest, data)
 	r.mu.Unlock()
-	switch {
-	case req.Method != http.MethodGet && req.Method != http.MethodHead:
-		refuse(w, http.StatusMethodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
-	case !ok:
-		refuse(w, http.StatusNotFound, "BLOB_UNKNOWN", "blob unknown to registry")
-	default:
-		w.Header().Set("Content-Type", "application/octet-stream")
-		w.Header().Set("Docker-Content-Digest", digest)
-		http.ServeContent(w, req, "", time.Time{}, bytes.NewReader(data)) // with ranges
+
+	if r.options.profile.NoRange {
+		req.Header.Del("Range")
+	} else if asked != "" && wrongRange != "" && lieAbout(out, req, wrongRange, data, data.size) {
+		return
 	}
+	http.ServeContent(out, req, "", time.Time{}, io.NewSectionReader(data, 0, data.size))
 }
 
 func (r *Registry) serveUpload(w http.ResponseWriter, req *http.Request, name, id string) {
@@ -83,130 +89,204 @@ func (r *Registry) serveUpload(w http.ResponseWriter, req *http.Request, name, i
 		refuse(w, http.StatusNotFound, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
 		return
 	}
-	switch req.Method {
-	case http.MethodGet:
-		r.progress(w, id, up, http.StatusNoContent)
-	case http.MethodPatch:
-		if r.receive(w, req, up) {
-			r.progress(w, id, up, http.StatusAccepted)
+	if _, lost := up.progress(); lost {
+		r.drain(req)
+		refuse(w, http.StatusNotFound, "BLOB_UPLOAD_INVALID", "blob upload invalid")
+		return
+	}
+	profile := r.options.profile
+	switch {
+	case profile.NoPatch && (req.Method == http.MethodGet || req.Method == http.MethodPatch):
+		r.drain(req)
+		refuse(w, http.StatusMethodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
+	case req.Method == http.MethodGet:
+		r.progress(w, req, id, up, http.StatusNoContent)
+	case req.Method == http.MethodPatch:
+		if profile.MaxPatch > 0 && req.ContentLength > profile.MaxPatch {
+			r.drain(req)
+			refuse(w, http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", "the chunk is too large")
+			return
 		}
-	case http.MethodPut:
+		status := http.StatusAccepted
+		if profile.Patch201 {
+			status = http.StatusCreated
+		}
+		if r.receive(w, req, up) {
+			r.progress(w, req, id, up, status)
+		}
+	case req.Method == http.MethodPut:
 		if r.receive(w, req, up) {
 			r.finish(w, req, id, up)
 		}
-	case http.MethodDelete:
-		r.mu.Lock()
-		delete(r.uploads, id)
-		r.mu.Unlock()
+	case req.Method == http.MethodDelete:
+		r.forget(id)
+		up.discard(false)
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		refuse(w, http.StatusMethodNotAllowed, "UNSUPPORTED", "the operation is unsupported")
 	}
 }
 
-func (r *Registry) beginUpload(w http.ResponseWriter, req *http.Request, name string) {
+func (r *Registry) forget(id string) {
 	r.mu.Lock()
-	repo := r.repository(name, true)
-	if digest := req.URL.Query().Get("mount"); digest != "" {
-		if from := r.repository(req.URL.Query().Get("from"), false); from != nil && from.blobs[digest] != nil {
-			repo.blobs[digest] = from.blobs[digest]
-			r.mu.Unlock()
-			created(w, name, digest)
-			return
-		}
+	defer r.mu.Unlock()
+	delete(r.uploads, id)
+}
+
+func (r *Registry) beginUpload(w http.ResponseWriter, req *http.Request, name string) {
+	query := req.URL.Query()
+	if digest := query.Get("mount"); digest != "" && !r.options.profile.NoMount && r.mount(name, query.Get("from"), digest) {
+		r.created(w, req, name, digest)
+		return
 	}
-	id := r.next()
-	up := &upload{repository: name, data: []byte{}}
-	r.uploads[id] = up
+	r.mu.Lock()
+	id := r.nextNumber()
+	up, err := r.options.newUpload(name, id)
+	if err == nil {
+		r.repository(name, true)
+		r.uploads[id] = up
+		r.begun++
+	}
+	wrong := r.faults.location
+	r.faults.location = ""
 	r.mu.Unlock()
 
-	if req.URL.Query().Get("digest") != "" { // all in one POST
+	switch {
+	case err != nil:
+		refuse(w, http.StatusInternalServerError, "UNKNOWN", err.Error())
+	case query.Get("digest") != "": // all in one POST
 		if r.receive(w, req, up) {
 			r.finish(w, req, id, up)
 		}
-		return
+	case wrong != "":
+		w.Header().Set("Location", wrong)
+		w.WriteHeader(http.StatusAccepted)
+	default:
+		r.progress(w, req, id, up, http.StatusAccepted)
 	}
-	r.progress(w, id, up, http.StatusAccepted)
+}
+
+func (r *Registry) mount(name, from, digest string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	source := r.repository(from, false)
+	if source == nil || source.blobs[digest] == nil {
+		return false
+	}
+	r.repository(name, true).blobs[digest] = source.blobs[digest]
+	return true
 }
 
 // progress tells how much arrived. An empty upload says 0-0, as distribution
 // does, for want of a way to write an empty range.
-func (r *Registry) progress(w http.ResponseWriter, id string, up *upload, status int) {
-	r.mu.Lock()
-	size := len(up.data)
-	r.mu.Unlock()
-	w.Header().Set("Location", fmt.Sprintf("/v2/%s/blobs/uploads/%s?state=%d", up.repository, id, size))
+func (r *Registry) progress(w http.ResponseWriter, req *http.Request, id string, up *upload, status int) {
+	size, _ := up.progress()
+	w.Header().Set("Location", r.location(req, fmt.Sprintf("/v2/%s/blobs/uploads/%s?state=%d", up.repository, id, size)))
 	w.Header().Set("Docker-Upload-UUID", id)
 	w.Header().Set("Range", fmt.Sprintf("0-%d", max(0, size-1)))
 	w.WriteHeader(status)
 }
 
+func (r *Registry) location(req *http.Request, path string) string {
+	if r.options.profile.AbsoluteLocation {
+		return "http://" + req.Host + path
+	}
+	return path
+}
+
 // receive appends the body, which must begin where the upload ends. It
 // returns false when it has answered, or broken the connection.
 func (r *Registry) receive(w http.ResponseWriter, req *http.Request, up *upload) bool {
+	up.receiving.Lock()
+	defer up.receiving.Unlock()
+	if !r.follows(w, req, up) {
+		return false
+	}
+	if req.ContentLength == 0 {
+		return true
+	}
 	r.mu.Lock()
-	size, cut := int64(len(up.data)), r.faults.cutUpload
-	if req.ContentLength != 0 {
-		r.faults.cutUpload = -1
-	} else {
-		cut = -1
-	}
+	cut, expire := next(&r.faults.cutUploads), r.faults.expireToken
+	r.faults.expireToken = false
+	r.bodies++
+	r.peakBodies = max(r.peakBodies, r.bodies)
 	r.mu.Unlock()
+	defer func() {
+		r.mu.Lock()
+		r.bodies--
+		r.mu.Unlock()
+	}()
 
-	if contentRange := req.Header.Get("Content-Range"); contentRange != "" {
-		first, _, _ := strings.Cut(contentRange, "-")
-		if start, err := strconv.ParseInt(first, 10, 64); err != nil || start != size {
-			w.Header().Set("Range", fmt.Sprintf("0-%d", max(0, size-1)))
-			refuse(w, http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", "blob upload invalid")
-			return false
+	if expire {
+		r.drain(req)
+		r.ExpireTokens()
+		if r.authorize(w, req, up.repository) {
+			refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", "the token has expired")
 		}
+		return false
 	}
-	body := io.Reader(req.Body)
+	body := io.Reader(arriving{r, req})
 	if cut >= 0 {
 		body = io.LimitReader(body, cut)
 	}
-	data, err := io.ReadAll(body)
-	r.mu.Lock()
-	up.data = append(up.data, data...)
-	r.received += int64(len(data))
-	r.mu.Unlock()
-	if cut >= 0 {
-		reset(w)
-		return false
+	_, err := io.CopyBuffer(onlyWriter{up}, body, make([]byte, 128<<10))
+	if err == nil && cut < 0 {
+		return true
 	}
-	return err == nil
+	if r.options.profile.ForgetBroken {
+		up.discard(true)
+	}
+	reset(w)
+	return false
 }
 
-// reset breaks the connection as a crashed proxy would.
-func reset(w http.ResponseWriter) {
-	conn, _, err := http.NewResponseController(w).Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
+type onlyWriter struct{ io.Writer }
+
+// follows tells whether the body is the next part of the upload, or answers
+// that it is not.
+func (r *Registry) follows(w http.ResponseWriter, req *http.Request, up *upload) bool {
+	contentRange := req.Header.Get("Content-Range")
+	if contentRange == "" {
+		return true
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0)
+	size, _ := up.progress()
+	var first, last int64
+	n, err := fmt.Sscanf(contentRange, "%d-%d", &first, &last)
+	switch {
+	case n == 2 && err == nil && first == size && (req.ContentLength < 0 || last-first+1 == req.ContentLength):
+		return true
+	case n == 2 && first == size:
+		r.drain(req)
+		refuse(w, http.StatusBadRequest, "SIZE_INVALID", "Content-Range and Content-Length differ")
+	default:
+		r.drain(req)
+		w.Header().Set("Range", fmt.Sprintf("0-%d", max(0, size-1)))
+		refuse(w, http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", "blob upload invalid")
 	}
-	conn.Close()
+	return false
 }
 
 func (r *Registry) finish(w http.ResponseWriter, req *http.Request, id string, up *upload) {
 	want := req.URL.Query().Get("digest")
-	r.mu.Lock()
-	delete(r.uploads, id)
-	got := digestOf(up.data)
-	if got == want {
-		r.repository(up.repository, true).blobs[want] = up.data
-	}
-	r.mu.Unlock()
-	if got != want {
+	r.forget(id)
+	if up.digest() != want {
+		up.discard(false)
 		refuse(w, http.StatusBadRequest, "DIGEST_INVALID", "provided digest did not match uploaded content")
 		return
 	}
-	created(w, up.repository, want)
+	b, err := up.store(want)
+	if err != nil {
+		refuse(w, http.StatusInternalServerError, "UNKNOWN", err.Error())
+		return
+	}
+	r.mu.Lock()
+	r.repository(up.repository, true).blobs[want] = b
+	r.mu.Unlock()
+	r.created(w, req, up.repository, want)
 }
 
-func created(w http.ResponseWriter, name, digest string) {
-	w.Header().Set("Location", "/v2/"+name+"/blobs/"+digest)
+func (r *Registry) created(w http.ResponseWriter, req *http.Request, name, digest string) {
+	w.Header().Set("Location", r.location(req, "/v2/"+name+"/blobs/"+digest))
 	w.Header().Set("Docker-Content-Digest", digest)
 	w.WriteHeader(http.StatusCreated)
 }

@@ -20,11 +20,11 @@ const (
 type manifest struct {
 	mediaType string
 	data      []byte
-	content   content
+	content   document
 }
 
-// content is what the registry looks at in image manifests and indexes.
-type content struct {
+// document is what the registry looks at in image manifests and indexes.
+type document struct {
 	ArtifactType string               `json:"artifactType"`
 	Config       *ocispec.Descriptor  `json:"config"`
 	Layers       []ocispec.Descriptor `json:"layers"`
@@ -65,10 +65,24 @@ func (r *Registry) getManifest(w http.ResponseWriter, req *http.Request, name, r
 	}
 	w.Header().Set("Content-Type", m.mediaType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(m.data)))
-	w.Header().Set("Docker-Content-Digest", digest)
-	if req.Method == http.MethodGet {
-		w.Write(r.served(digest, m.data))
+	if !r.options.profile.NoDigestHeader {
+		w.Header().Set("Docker-Content-Digest", digest)
 	}
+	if req.Method == http.MethodGet {
+		data := r.served(digest, m.data)
+		w.Header().Set("Content-Length", strconv.Itoa(len(data)))
+		w.Write(data)
+	}
+}
+
+// served returns a manifest as it goes out, a wrong one when that was asked
+// for. r.mu is held.
+func (r *Registry) served(digest string, data []byte) []byte {
+	b := blob{size: int64(len(data)), data: data}
+	c, _ := b.open(r.faults.damaged[digest]) // nothing to open
+	out := make([]byte, c.size)
+	c.ReadAt(out, 0)
+	return out
 }
 
 func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, name, reference string) {
@@ -98,11 +112,15 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, name, r
 		refuse(w, http.StatusBadRequest, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry: "+missing)
 		return
 	}
+	if held := repo.tags[reference]; r.options.profile.TagImmutable && held != "" && held != digest {
+		refuse(w, http.StatusBadRequest, "TAG_INVALID", "the tag exists and is immutable")
+		return
+	}
 	repo.manifests[digest] = m
 	if !isDigest(reference) {
 		repo.tags[reference] = digest
 	}
-	if m.content.Subject != nil && r.options.referrers {
+	if m.content.Subject != nil && r.options.profile.Referrers {
 		w.Header().Set("OCI-Subject", m.content.Subject.Digest.String())
 	}
 	w.Header().Set("Location", "/v2/"+name+"/manifests/"+digest)
@@ -111,7 +129,7 @@ func (r *Registry) putManifest(w http.ResponseWriter, req *http.Request, name, r
 }
 
 // missing returns a digest that the manifest names and nobody pushed.
-func (repo *repository) missing(c content) string {
+func (repo *repository) missing(c document) string {
 	blobs := c.Layers
 	if c.Config != nil {
 		blobs = append([]ocispec.Descriptor{*c.Config}, blobs...)

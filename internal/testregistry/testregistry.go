@@ -2,7 +2,7 @@
 // distribution-spec 1.1 where registries differ least, and misbehaves on
 // demand:
 //
-//	reg := testregistry.New(t, testregistry.WithReferrers())
+//	reg := testregistry.New(t, testregistry.WithProfile(testregistry.GHCR()))
 //	r, err := registry.Open(reg.URL+"/acme", "", registry.Options{})
 //	reg.CutNextUpload(1 << 20)      // the connection breaks after 1 MiB
 //	…
@@ -10,8 +10,10 @@
 //
 // Uploads are resumable: what arrived before a connection broke is kept, GET
 // on the upload tells how much that is, and PATCH goes on from there. A
-// manifest whose blobs are missing is refused. Without WithReferrers it is
-// like ghcr.io: 404 on the referrers API, no OCI-Subject header.
+// manifest whose blobs are missing is refused. Without WithReferrers or a
+// profile that has it the referrers API is 404, and no OCI-Subject is sent. A
+// Profile makes the registry behave like a known one; faults are asked for at
+// any time, also several at once; what the client did is counted.
 package testregistry
 
 import (
@@ -20,8 +22,10 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -46,14 +50,19 @@ type Registry struct {
 	uploads  map[string]*upload
 	tokens   map[string]grant
 	sequence int
-
 	faults   faults
-	requests []string
-	received int64
+
+	requests           []string
+	ranges             []string
+	begun              int
+	bodies, peakBodies int
+	received, sent     atomic.Int64
 }
 
 type options struct {
-	referrers       bool
+	profile         Profile
+	dir             string
+	discard         bool
 	auth            string // "", "basic" or "bearer"
 	user, password  string
 	anonymousPull   bool
@@ -63,19 +72,23 @@ type options struct {
 	pageSize        int
 }
 
-type faults struct {
-	failures   int // how many requests still fail
-	status     int
-	retryAfter string
-	cutUpload  int64 // bytes; -1 when off
-	corrupt    map[string]bool
-}
-
 // Option changes what the registry supports.
 type Option func(*options)
 
-// WithReferrers turns the referrers API and the OCI-Subject header on.
-func WithReferrers() Option { return func(o *options) { o.referrers = true } }
+// WithProfile makes the registry like the one that p describes.
+func WithProfile(p Profile) Option { return func(o *options) { o.profile = p } }
+
+// WithReferrers turns the referrers API and the OCI-Subject header on, after
+// what WithProfile said.
+func WithReferrers() Option { return func(o *options) { o.profile.Referrers = true } }
+
+// WithDir keeps blobs as files in a folder that exists, so that large ones
+// need no memory. They are left there.
+func WithDir(dir string) Option { return func(o *options) { o.dir = dir } }
+
+// WithDiscard verifies blobs over 1 MiB and then throws their bytes away: HEAD
+// knows them, GET does not.
+func WithDiscard() Option { return func(o *options) { o.discard = true } }
 
 // WithBasicAuth demands user and password with every request.
 func WithBasicAuth(user, password string) Option {
@@ -136,7 +149,7 @@ func start(opts []Option) (*Registry, func(), error) {
 		repos:   map[string]*repository{},
 		uploads: map[string]*upload{},
 		tokens:  map[string]grant{},
-		faults:  faults{cutUpload: -1, corrupt: map[string]bool{}},
+		faults:  faults{damaged: map[string]damage{}},
 	}
 	for _, opt := range opts {
 		opt(&r.options)
@@ -159,85 +172,55 @@ func (r *Registry) listen(address string) error {
 	return nil
 }
 
-// FailNext answers the next n requests with status and nothing else.
-func (r *Registry) FailNext(n, status int) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.faults.failures, r.faults.status, r.faults.retryAfter = n, status, ""
-}
-
-// RetryAfter makes failures that FailNext asked for carry the header.
-func (r *Registry) RetryAfter(value string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.faults.retryAfter = value
-}
-
-// CutNextUpload resets the connection of the next PATCH or PUT of a blob once
-// that many bytes of its body arrived. Those bytes are kept.
-func (r *Registry) CutNextUpload(after int64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.faults.cutUpload = after
-}
-
-// Corrupt serves wrong bytes, of the right length, for the blob or manifest.
-func (r *Registry) Corrupt(digest string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.faults.corrupt[digest] = true
-}
-
-// Down stops listening and breaks all connections, or listens again on the
-// same port. What is stored stays.
-func (r *Registry) Down(down bool) {
-	if down {
-		r.server.Close()
-		return
-	}
-	if err := r.listen(r.URL); err != nil {
-		panic("test registry: " + err.Error())
-	}
-}
-
-// ExpireTokens makes all tokens given out so far invalid.
-func (r *Registry) ExpireTokens() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	clear(r.tokens)
-}
-
 // Requests returns all requests so far: "PUT /v2/acme/sentiment/manifests/v1".
 func (r *Registry) Requests() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append([]string(nil), r.requests...)
+	return slices.Clone(r.requests)
 }
 
 // BytesReceived returns how many bytes of blobs arrived, again and again
 // counted when sent again.
-func (r *Registry) BytesReceived() int64 {
+func (r *Registry) BytesReceived() int64 { return r.received.Load() }
+
+// BytesSent returns how many bytes of blobs were in answers to GET.
+func (r *Registry) BytesSent() int64 { return r.sent.Load() }
+
+// Ranges returns the Range headers of all requests for blobs so far.
+func (r *Registry) Ranges() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.received
+	return slices.Clone(r.ranges)
+}
+
+// Uploads returns how many uploads were begun; mounts are none.
+func (r *Registry) Uploads() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.begun
+}
+
+// PeakUploads returns how many bodies of blobs arrived at the same time, at
+// most.
+func (r *Registry) PeakUploads() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.peakBodies
 }
 
 func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
-	r.requests = append(r.requests, req.Method+" "+req.URL.Path)
-	failing := r.faults.failures > 0
-	if failing {
-		r.faults.failures--
-	}
-	status, retryAfter := r.faults.status, r.faults.retryAfter
+	request := req.Method + " " + req.URL.Path
+	r.requests = append(r.requests, request)
+	f, failing := r.failing(request)
 	r.mu.Unlock()
 
 	if failing {
-		io.Copy(io.Discard, req.Body)
-		if retryAfter != "" {
-			w.Header().Set("Retry-After", retryAfter)
+		r.drain(req)
+		if f.retryAfter != "" {
+			w.Header().Set("Retry-After", f.retryAfter)
 		}
-		refuse(w, status, "UNKNOWN", "failed on demand")
+		refuse(w, f.status, "UNKNOWN", "failed on demand")
 		return
 	}
 	w.Header().Set("Docker-Distribution-API-Version", "registry/2.0")
@@ -278,12 +261,18 @@ func (r *Registry) route(w http.ResponseWriter, req *http.Request, name, rest st
 		refuse(w, http.StatusForbidden, "DENIED", "requested access to the resource is denied")
 		return
 	}
-	if write && r.options.onlyExisting != nil && !r.options.onlyExisting[name] {
+	profile := r.options.profile
+	limited := profile.RequireRepositories || r.options.onlyExisting != nil
+	if write && limited && !r.options.onlyExisting[name] {
+		r.drain(req)
 		refuse(w, http.StatusNotFound, "NAME_UNKNOWN", "the repository does not exist")
 		return
 	}
 	kind, id, _ := strings.Cut(rest, "/")
 	switch {
+	case profile.MaxBody > 0 && req.ContentLength > profile.MaxBody:
+		r.drain(req)
+		http.Error(w, "413 Request Entity Too Large", http.StatusRequestEntityTooLarge)
 	case kind == "blobs" && strings.HasPrefix(id, "uploads/"):
 		r.serveUpload(w, req, name, strings.TrimPrefix(id, "uploads/"))
 	case kind == "blobs":
@@ -292,7 +281,7 @@ func (r *Registry) route(w http.ResponseWriter, req *http.Request, name, rest st
 		r.serveManifest(w, req, name, id)
 	case kind == "tags" && id == "list":
 		r.serveTags(w, req, name)
-	case kind == "referrers" && r.options.referrers:
+	case kind == "referrers" && profile.Referrers:
 		r.serveReferrers(w, req, name, id)
 	default:
 		http.NotFound(w, req)
@@ -306,8 +295,8 @@ func refuse(w http.ResponseWriter, status int, code, message string) {
 	json.NewEncoder(w).Encode(map[string]any{"errors": []map[string]string{{"code": code, "message": message}}})
 }
 
-// next returns a number that was not used before.
-func (r *Registry) next() string {
+// nextNumber returns one that was not used before. r.mu is held.
+func (r *Registry) nextNumber() string {
 	r.sequence++
 	return fmt.Sprintf("%08x", r.sequence)
 }

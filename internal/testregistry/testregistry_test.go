@@ -13,6 +13,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
+	err    error // the answer broke off
 }
 
 func do(t *testing.T, r *Registry, method, path, body string, headers ...string) answer {
@@ -29,20 +30,20 @@ func do(t *testing.T, r *Registry, method, path, body string, headers ...string)
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return answer{} // the connection broke
+		return answer{err: err} // the connection broke
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer{resp.StatusCode, resp.Header, string(data)}
+	return answer{resp.StatusCode, resp.Header, string(data), err}
 }
 
 func (a answer) want(t *testing.T, what string, status int, headers ...string) answer {
 	t.Helper()
 	if a.status != status {
 		t.Fatalf("%s: status %d, want %d: %s", what, a.status, status, a.body)
+	}
+	if a.err != nil {
+		t.Fatalf("%s: %v", what, a.err)
 	}
 	for i := 0; i < len(headers); i += 2 {
 		if got := a.header.Get(headers[i]); got != headers[i+1] {
@@ -70,8 +71,9 @@ func TestUploadResumes(t *testing.T) {
 	at = do(t, r, "PATCH", at, data[5500:], "Content-Range", "5500-9999").want(t, "PATCH", 202, "Range", "0-9999").header.Get("Location")
 	do(t, r, "PUT", at+"&digest="+digest, "").want(t, "PUT", 201, "Docker-Content-Digest", digest)
 
-	if r.BytesReceived() != 10_000 {
-		t.Errorf("received %d bytes, want 10000", r.BytesReceived())
+	// What was refused for its place has arrived all the same.
+	if r.BytesReceived() != 16_000 {
+		t.Errorf("received %d bytes, want 16000", r.BytesReceived())
 	}
 	do(t, r, "GET", at, "").want(t, "GET, finished", 404)
 	got := do(t, r, "GET", "/v2/acme/m/blobs/"+digest, "").want(t, "GET blob", 200)
