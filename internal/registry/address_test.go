@@ -87,7 +87,7 @@ func TestOpenRelativeToProject(t *testing.T) {
 			t.Errorf("Repository(%q): accepted", name)
 		}
 	}
-	if _, err := (&Registry{remote: &remoteHost{}}).remote.repository(address{path: strings.Repeat("a", 250)}, "sentiment"); err == nil {
+	if _, err := (&remoteHost{path: strings.Repeat("a", 250)}).repository("sentiment"); err == nil {
 		t.Error("a repository of 260 bytes: accepted")
 	}
 }

@@ -47,9 +47,38 @@ func (e *opError) Unwrap() []error {
 // operation is what is being done, for errors.
 type operation struct {
 	repository string
-	host       string // "" for a layout
-	name       string // "push blob sha256:0123456789ab"
-	push       bool   // needs permission to write
+	host       string                          // "" for a layout
+	name       string                          // "push blob sha256:0123456789ab"
+	push       bool                            // needs permission to write
+	removes    bool                            // takes something away: nothing to create when it is not there
+	workflow   bool                            // runs in GitHub Actions
+	advice     func(operation, refusal) string // of the host's profile; may be nil
+}
+
+// elsewhereError is an upload that the registry wants sent to another host.
+type elsewhereError struct {
+	location, origin *url.URL
+}
+
+func (e *elsewhereError) Error() string {
+	where := "at another host"
+	if e.isPlain() {
+		where = "in plain HTTP"
+	}
+	return fmt.Sprintf("the registry wants the upload %s, %s://%s, which is refused", where, e.location.Scheme, clip(printable(e.location.Host)))
+}
+
+func (e *elsewhereError) isPlain() bool {
+	return e.origin.Scheme == "https" && e.location.Scheme == "http" && e.location.Hostname() == e.origin.Hostname()
+}
+
+// next tells what to do. A proxy that ends TLS without telling the registry is
+// the usual reason for the first case.
+func (e *elsewhereError) next() string {
+	if e.isPlain() {
+		return "the registry believes that it is spoken to in plain HTTP: its proxy must send X-Forwarded-Proto: https"
+	}
+	return "content and token are only sent to " + e.origin.Host + ": have the registry take uploads itself, without redirecting them"
 }
 
 // fail makes the error that the caller sees. It keeps one that is finished.
@@ -70,21 +99,27 @@ func (o operation) classify(e *opError, err error) {
 		o.classifyStatus(e, response)
 		return
 	}
+	elsewhere, isElsewhere := errors.AsType[*elsewhereError](err)
+	_, isContent := errors.AsType[contentError](err)
 	switch {
 	case errors.Is(err, context.Canceled):
 		e.what = "canceled"
+	case isContent:
+		// not the registry's fault, whatever it looks like
+	case isElsewhere:
+		e.next = elsewhere.next()
 	case errors.Is(err, context.DeadlineExceeded):
 		e.kind, e.what = ErrUnreachable, "no answer in time"
 	case errors.Is(err, ErrNotFound), errors.Is(err, ErrUnsupported):
 		// said by ourselves
+	case errors.Is(err, ErrRange):
+		e.kind = ErrRange
 	case errors.Is(err, errdef.ErrNotFound):
 		e.kind, e.what = ErrNotFound, "not found"
-		if o.push {
-			e.next = nextCreate
-		}
+		e.next = o.next(refusal{status: http.StatusNotFound})
 	case errors.Is(err, auth.ErrBasicCredentialNotFound):
 		e.kind, e.what = ErrUnauthorized, "401 unauthorized: no credentials for "+o.host
-		e.next = o.nextAuth(http.StatusUnauthorized)
+		e.next = o.next(refusal{status: http.StatusUnauthorized})
 	case errors.Is(err, syscall.ENOSPC):
 		e.next = "free some disk space and try again"
 	case o.host != "":
@@ -131,7 +166,13 @@ func isCut(err error) bool {
 	op, isOp := errors.AsType[*net.OpError](err)
 	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
-		isOp && op.Op != "dial" && !op.Timeout()
+		isOp && op.Op != "dial" && !op.Timeout() || err != nil && isHTTP2(err.Error())
+}
+
+// isHTTP2 tells whether a stream or connection of HTTP/2 broke. net/http
+// exports no types for that.
+func isHTTP2(message string) bool {
+	return strings.Contains(message, "stream error: stream ID ") || strings.Contains(message, "http2: ")
 }
 
 // isDial tells whether no connection came to be.
@@ -147,37 +188,50 @@ func (o operation) classifyStatus(e *opError, response *errcode.ErrorResponse) {
 	e.what = statusText(response)
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		e.kind, e.next = ErrUnauthorized, o.nextAuth(status)
+		e.kind = ErrUnauthorized
 	case status == http.StatusNotFound:
 		e.kind = ErrNotFound
-		if o.push {
-			e.next = nextCreate
-		}
-	case status == http.StatusMethodNotAllowed, status == http.StatusNotImplemented, hasCode(response, errcode.ErrorCodeUnsupported):
+	case isNoMethod(status), hasCode(response, errcode.ErrorCodeUnsupported):
 		e.kind = ErrUnsupported
-	case status == http.StatusRequestEntityTooLarge:
-		e.next = "the registry, or a proxy before it, limits the size of one upload: split the file"
-	case status == http.StatusTooManyRequests:
-		e.kind, e.next = ErrUnreachable, "wait a while and try again"
-	case status == http.StatusRequestTimeout, status >= 500:
-		e.kind, e.next = ErrUnreachable, "the registry has a problem: try again later"
+	case isTemporary(status), status >= 500:
+		e.kind = ErrUnreachable
+	}
+	no := refusal{status: status}
+	if len(response.Errors) > 0 {
+		no.code = response.Errors[0].Code
+	}
+	e.next = o.next(no)
+	if later, ok := errors.AsType[*laterError](e.cause); ok {
+		e.what += fmt.Sprintf(" (the registry asks to wait %v)", later.asked)
 	}
 }
 
-func (o operation) nextAuth(status int) string {
-	scope := "read"
-	if o.push {
-		scope = "write"
+func (o operation) next(r refusal) string {
+	if r.status == http.StatusNotFound && o.removes {
+		return ""
+	}
+	if o.advice != nil {
+		if advice := o.advice(o, r); advice != "" {
+			return advice
+		}
 	}
 	switch {
-	case o.host == "ghcr.io":
-		return fmt.Sprintf(`the token lacks %s:packages; in a workflow add "permissions: packages: %s", elsewhere log in: docker login ghcr.io`, scope, scope)
-	case status == http.StatusUnauthorized:
+	case r.status == http.StatusUnauthorized:
 		return "log in first: docker login " + o.host
-	case o.push:
+	case r.status == http.StatusForbidden && o.push:
 		return "the account may not push here: ask the registry's owner, or log in as another: docker login " + o.host
+	case r.status == http.StatusForbidden:
+		return "the account may not read here: ask the registry's owner, or log in as another: docker login " + o.host
+	case r.status == http.StatusNotFound && o.push:
+		return nextCreate
+	case r.status == http.StatusRequestEntityTooLarge:
+		return "the registry, or a proxy before it, limits the size of one upload: split the file"
+	case r.status == http.StatusTooManyRequests:
+		return "wait a while and try again"
+	case isTemporary(r.status), r.status >= 500 && r.status != http.StatusNotImplemented:
+		return "the registry has a problem: try again later"
 	}
-	return "the account may not read here: ask the registry's owner, or log in as another: docker login " + o.host
+	return ""
 }
 
 // statusText is "403 denied: requested access is denied": the registry's own

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -22,17 +23,53 @@ const maxIndex = 16 << 20
 var digestRE = regexp.MustCompile(`^[a-z0-9]+(?:[+._-][a-z0-9]+)*:[A-Za-z0-9=_-]{1,256}$`)
 
 // index is the content of index.json: every manifest of the layout, once for
-// each of its tags, or once without.
+// each of its tags, or once without. An index that several goroutines use is
+// not changed any more; see clone.
 type index struct {
 	ocispec.Index
+	// Where in Manifests a ref name stands last, and a digest first.
+	byName, byDigest map[string]int
+	// bySubject remembers what Referrers found: artifact type -> referrers.
+	bySubject sync.Map
 }
 
+// referrers are the manifests of one artifact type by the digest of their
+// subject.
+type referrers map[string][]ocispec.Descriptor
+
 func newIndex() *index {
-	return &index{ocispec.Index{
+	x := &index{Index: ocispec.Index{
 		Versioned: specs.Versioned{SchemaVersion: 2},
 		MediaType: ocispec.MediaTypeImageIndex,
 		Manifests: []ocispec.Descriptor{},
 	}}
+	x.locate()
+	return x
+}
+
+// clone returns a copy that can be changed.
+func (x *index) clone() *index {
+	c := &index{Index: x.Index, byName: maps.Clone(x.byName), byDigest: maps.Clone(x.byDigest)}
+	c.Manifests = slices.Clone(x.Manifests)
+	return c
+}
+
+// locate fills byName and byDigest.
+func (x *index) locate() {
+	x.byName, x.byDigest = make(map[string]int, len(x.Manifests)), make(map[string]int, len(x.Manifests))
+	for i := range x.Manifests {
+		x.located(i)
+	}
+}
+
+func (x *index) located(i int) {
+	desc := x.Manifests[i]
+	if _, ok := x.byDigest[string(desc.Digest)]; !ok {
+		x.byDigest[string(desc.Digest)] = i
+	}
+	if name := refName(desc); name != "" {
+		x.byName[name] = i
+	}
 }
 
 // parseIndex reads index.json, which anybody may have written.
@@ -61,6 +98,7 @@ func parseIndex(data []byte) (*index, error) {
 			}
 		}
 	}
+	x.locate()
 	return x, nil
 }
 
@@ -107,27 +145,26 @@ func (x *index) normalize() {
 		}
 		return strings.Compare(string(a.Digest), string(b.Digest))
 	})
+	x.locate()
 }
 
 // tagged returns the manifest with this ref name. When another tool wrote a
 // name twice the last one counts, as it does for oras.
 func (x *index) tagged(name string) (ocispec.Descriptor, bool) {
-	for _, desc := range slices.Backward(x.Manifests) {
-		if refName(desc) == name {
-			return desc, true
-		}
+	i, ok := x.byName[name]
+	if !ok {
+		return ocispec.Descriptor{}, false
 	}
-	return ocispec.Descriptor{}, false
+	return x.Manifests[i], true
 }
 
 // manifest returns the entry of a manifest, whatever its tags.
 func (x *index) manifest(digest string) (ocispec.Descriptor, bool) {
-	for _, desc := range x.Manifests {
-		if string(desc.Digest) == digest {
-			return desc, true
-		}
+	i, ok := x.byDigest[digest]
+	if !ok {
+		return ocispec.Descriptor{}, false
 	}
-	return ocispec.Descriptor{}, false
+	return x.Manifests[i], true
 }
 
 // add lists a manifest and tells whether it was not listed before.
@@ -135,8 +172,13 @@ func (x *index) add(desc ocispec.Descriptor) bool {
 	if _, ok := x.manifest(string(desc.Digest)); ok {
 		return false
 	}
-	x.Manifests = append(x.Manifests, desc)
+	x.append(desc)
 	return true
+}
+
+func (x *index) append(desc ocispec.Descriptor) {
+	x.Manifests = append(x.Manifests, desc)
+	x.located(len(x.Manifests) - 1)
 }
 
 // setTag makes name the tag of desc, which must be listed, and tells whether
@@ -151,19 +193,20 @@ func (x *index) setTag(desc ocispec.Descriptor, name string) bool {
 		desc.Annotations = map[string]string{}
 	}
 	desc.Annotations[ocispec.AnnotationRefName] = name
-	x.Manifests = append(x.Manifests, desc)
+	x.append(desc)
 	return true
 }
 
 // dropTag removes the tag name, keeps the manifest, and tells whether there
 // was one.
 func (x *index) dropTag(name string) bool {
-	found := false
+	if _, ok := x.byName[name]; !ok {
+		return false
+	}
 	for i, desc := range x.Manifests {
 		if refName(desc) != name {
 			continue
 		}
-		found = true
 		annotations := maps.Clone(desc.Annotations)
 		delete(annotations, ocispec.AnnotationRefName)
 		if len(annotations) == 0 {
@@ -171,7 +214,23 @@ func (x *index) dropTag(name string) bool {
 		}
 		x.Manifests[i].Annotations = annotations
 	}
-	return found
+	delete(x.byName, name)
+	return true
+}
+
+// drop removes the tags of a manifest that begin with prefix, and the manifest
+// itself unless it has others: another artifact may have the same bytes. It
+// tells whether the manifest was listed.
+func (x *index) drop(digest, prefix string) bool {
+	if _, ok := x.byDigest[digest]; !ok {
+		return false
+	}
+	gone := func(name string) bool { return name == "" || strings.HasPrefix(name, prefix) }
+	x.Manifests = slices.DeleteFunc(x.Manifests, func(desc ocispec.Descriptor) bool {
+		return string(desc.Digest) == digest && gone(refName(desc))
+	})
+	x.locate()
+	return true
 }
 
 func refName(desc ocispec.Descriptor) string { return desc.Annotations[ocispec.AnnotationRefName] }

@@ -42,7 +42,10 @@ func (l *layout) storeBlob(ctx context.Context, root *os.Root, desc ocispec.Desc
 	if err := root.MkdirAll(blobsDir, 0o755); err != nil {
 		return err
 	}
-	temp, err := ingest(root, &contextReader{ctx, verified(content, desc)}, 0o444)
+	temp, err := ingestClone(ctx, root, desc, content)
+	if temp == "" && err == nil {
+		temp, err = ingest(root, &contextReader{ctx, verified(content, desc)}, 0o444)
+	}
 	if err != nil {
 		return err
 	}
@@ -57,16 +60,52 @@ func (l *layout) storeBlob(ctx context.Context, root *os.Root, desc ocispec.Desc
 // ingest writes r to a new file, on disk when it returns. On errors nothing
 // is left.
 func ingest(root *os.Root, r io.Reader, perm fs.FileMode) (temp string, err error) {
+	return newTemp(root, perm, func(f *os.File) error {
+		_, err := io.CopyBuffer(fileWriter{f}, r, make([]byte, 256<<10))
+		return err
+	})
+}
+
+// ingestClone is ingest for a file whose blocks the layout can share until one
+// of the two changes, which costs neither time nor space. What was stored is
+// read and verified. temp is "" when content is no file, or the file system
+// does not do that.
+func ingestClone(ctx context.Context, root *os.Root, desc ocispec.Descriptor, content io.Reader) (temp string, err error) {
+	source, ok := content.(*os.File)
+	if !ok || desc.Size == 0 {
+		return "", nil
+	}
+	temp, err = newTemp(root, 0o444, func(f *os.File) error {
+		if !clone(f, source) {
+			return errNotCloned
+		}
+		stored := verified(io.NopCloser(f), desc)
+		_, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, &contextReader{ctx, stored}, make([]byte, 256<<10))
+		return err
+	})
+	if errors.Is(err, errNotCloned) {
+		return "", nil
+	}
+	return temp, err
+}
+
+var errNotCloned = errors.New("cannot be cloned")
+
+// clone is cloneFile, but for tests on file systems that cannot.
+var clone = cloneFile
+
+// newTemp makes a new file that fill writes, on disk when it returns. On errors
+// nothing is left.
+func newTemp(root *os.Root, perm fs.FileMode, fill func(*os.File) error) (temp string, err error) {
 	if err := root.MkdirAll(ingestDir, 0o755); err != nil {
 		return "", err
 	}
 	temp = ingestDir + "/" + strconv.FormatUint(rand.Uint64(), 36)
-	f, err := root.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	f, err := root.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return "", err
 	}
-	_, err = io.CopyBuffer(fileWriter{f}, r, make([]byte, 256<<10))
-	if err == nil {
+	if err = fill(f); err == nil {
 		err = f.Sync()
 	}
 	if err = errors.Join(err, f.Close()); err != nil {

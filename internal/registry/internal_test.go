@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -23,7 +25,6 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote/auth"
-	"oras.land/oras-go/v2/registry/remote/errcode"
 
 	"github.com/waybill-dev/waybill/internal/ref"
 )
@@ -33,7 +34,10 @@ func TestRetryPolicy(t *testing.T) {
 	policy := retryPolicy{wait: 100 * time.Millisecond, now: func() time.Time { return now }}
 	dial := func(err error) error { return &net.OpError{Op: "dial", Err: err} }
 	answer := func(status int, after string) *http.Response {
-		return &http.Response{StatusCode: status, Header: http.Header{"Retry-After": {after}}}
+		return &http.Response{
+			StatusCode: status, Header: http.Header{"Retry-After": {after}}, Body: http.NoBody,
+			Request: &http.Request{Method: http.MethodGet, URL: &url.URL{Host: "registry.example"}},
+		}
 	}
 	timeout := &net.DNSError{IsTimeout: true}
 	for name, test := range map[string]struct {
@@ -63,6 +67,12 @@ func TestRetryPolicy(t *testing.T) {
 	} {
 		for attempt := range 6 {
 			got, err := policy.Retry(attempt, test.resp, test.err)
+			if name == "429 in an hour" && attempt < maxStatusRetries {
+				if later, ok := errors.AsType[*laterError](err); !ok || later.asked != time.Hour {
+					t.Errorf("%s: attempt %d: %v, want an error that says one hour", name, attempt, err)
+				}
+				continue
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -123,20 +133,6 @@ func TestWorkflowCredentials(t *testing.T) {
 	}
 }
 
-func TestNextStepOnGHCR(t *testing.T) {
-	denied := &errcode.ErrorResponse{StatusCode: 403, Errors: errcode.Errors{{Code: "DENIED", Message: "permission_denied: write_package"}}}
-	op := operation{repository: "ghcr.io/acme/reviews/sentiment", host: "ghcr.io", name: "push blob", push: true}
-	const want = `ghcr.io/acme/reviews/sentiment: push blob: 403 denied: permission_denied: write_package; ` +
-		`the token lacks write:packages; in a workflow add "permissions: packages: write", elsewhere log in: docker login ghcr.io`
-	if err := op.fail(denied); err.Error() != want || !errors.Is(err, ErrUnauthorized) {
-		t.Errorf("got  %v\nwant %s", err, want)
-	}
-	op.push = false
-	if err := op.fail(denied); !strings.Contains(err.Error(), "packages: read") {
-		t.Errorf("reading: %v", err)
-	}
-}
-
 func TestDiskFullIsFound(t *testing.T) {
 	err := operation{repository: "oci-layout:x/y", name: "push"}.fail(&os.PathError{Op: "write", Path: "f", Err: syscall.ENOSPC})
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "free some disk space") {
@@ -171,26 +167,6 @@ func TestVerifiedReader(t *testing.T) {
 			} else if err == nil || len(got) >= len(content) {
 				t.Errorf("%s, %s: passed on %q, %v", name, kind, got, err)
 			}
-		}
-	}
-}
-
-// The transport closes the content when the registry answers early; what a
-// read says after that is not the content's failure.
-func TestClosedContentIsNotBlamed(t *testing.T) {
-	failing := func() (io.ReadCloser, error) { return io.NopCloser(iotest.ErrReader(errors.New("closed"))), nil }
-	for _, closed := range []bool{false, true} {
-		src := &blobSource{desc: descriptorOf("x", []byte("hello")), open: failing}
-		body, err := src.body()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if closed {
-			body.Close()
-		}
-		body.Read(make([]byte, 10))
-		if got := src.failure(); (got == nil) != closed {
-			t.Errorf("closed %v: failure %v", closed, got)
 		}
 	}
 }
@@ -275,7 +251,7 @@ func TestIndexDoesNotOutgrowItsReader(t *testing.T) {
 }
 
 func FuzzIndex(f *testing.F) {
-	good, err := (&index{ocispec.Index{Manifests: []ocispec.Descriptor{entry("a", "x_v1"), entry("a", "x_v2"), entry("b", "")}}}).encode()
+	good, err := (&index{Index: ocispec.Index{Manifests: []ocispec.Descriptor{entry("a", "x_v1"), entry("a", "x_v2"), entry("b", "")}}}).encode()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -318,4 +294,100 @@ func FuzzIndex(f *testing.F) {
 			t.Fatalf("lost the manifest: %s", out)
 		}
 	})
+}
+
+// Lookups agree with a walk over all entries, whatever was changed before.
+func TestIndexLookups(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 7))
+	x := newIndex()
+	for step := range 2000 {
+		content, tag := strconv.Itoa(random.IntN(20)), "a_"+strconv.Itoa(random.IntN(10))
+		if random.IntN(2) == 0 {
+			tag = "b" + tag[1:]
+		}
+		switch random.IntN(6) {
+		case 0:
+			x.add(entry(content, ""))
+		case 1:
+			x.dropTag(tag)
+		case 2:
+			x.drop(string(entry(content, "").Digest), "a_")
+		case 3:
+			if _, err := x.encode(); err != nil {
+				t.Fatal(err)
+			}
+		case 4:
+			x = x.clone()
+		default:
+			if desc, ok := x.manifest(string(entry(content, "").Digest)); ok {
+				x.setTag(desc, tag)
+			}
+		}
+		walked := newIndex()
+		walked.Manifests = x.Manifests
+		walked.locate()
+		if !maps.Equal(walked.byName, x.byName) || len(walked.byDigest) != len(x.byDigest) {
+			t.Fatalf("step %d: %v, %v; want %v, %v", step, x.byName, x.byDigest, walked.byName, walked.byDigest)
+		}
+		for digest, i := range x.byDigest {
+			if string(x.Manifests[i].Digest) != digest {
+				t.Fatalf("step %d: %s is said to be at %d", step, digest, i)
+			}
+		}
+	}
+}
+
+// A file that the layout can share blocks with is not copied, but what was
+// stored is verified all the same.
+func TestIngestClone(t *testing.T) {
+	defer func(was func(dst, src *os.File) bool) { clone = was }(clone)
+	dir := t.TempDir()
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	l := &layout{now: time.Now}
+	for name, test := range map[string]struct {
+		clone func(dst, src *os.File) bool
+		want  string
+	}{
+		"shared":      {func(dst, _ *os.File) bool { return must1(dst.WriteAt([]byte("weights"), 0)) == 7 }, ""},
+		"not shared":  {func(dst, src *os.File) bool { return false }, ""},
+		"other bytes": {func(dst, _ *os.File) bool { return must1(dst.WriteAt([]byte("WEIGHTS"), 0)) == 7 }, "it changed since it was described"},
+		"too long":    {func(dst, _ *os.File) bool { return must1(dst.WriteAt([]byte("weights!"), 0)) == 8 }, "more than 7 bytes"},
+		"too short":   {func(dst, _ *os.File) bool { return must1(dst.WriteAt([]byte("w"), 0)) == 1 }, "1 bytes instead of 7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			clone = test.clone
+			file := filepath.Join(dir, "weights.bin")
+			if err := os.WriteFile(file, []byte("weights"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			source, err := os.Open(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			desc := descriptorOf("x/y", []byte("weights"))
+			err = l.storeBlob(t.Context(), root, desc, source)
+			got, readErr := root.ReadFile(blobPath(desc))
+			if test.want == "" && (err != nil || string(got) != "weights") {
+				t.Errorf("stored %q, %v, %v", got, err, readErr)
+			}
+			if test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want) || readErr == nil) {
+				t.Errorf("%v; stored %q", err, got)
+			}
+			root.Remove(blobPath(desc))
+			if left, err := fs.ReadDir(root.FS(), ingestDir); err != nil || len(left) != 0 {
+				t.Errorf("left in ingest: %v, %v", left, err)
+			}
+		})
+	}
+}
+
+func must1(n int, err error) int {
+	if err != nil {
+		panic(err)
+	}
+	return n
 }

@@ -51,15 +51,21 @@ type layout struct {
 	sweep sync.Once
 	facts sync.Map // digest -> manifestFacts
 
-	// latest is the index as it was read last, by its bytes: many questions
-	// to a large layout parse it once.
+	// latest is the index as it was read last: many questions to a large
+	// layout read and parse it once.
 	latest atomic.Pointer[parsedIndex]
 }
 
 type parsedIndex struct {
 	data  []byte
 	index *index
+	// file is index.json when data was read, nil while it was so young that it
+	// could change again and look the same.
+	file fs.FileInfo
 }
+
+// settled is longer than any file system takes for two changes of one time.
+const settled = 2 * time.Second
 
 func newLayout(addr address, baseDir string, opts Options) *layout {
 	l := &layout{addr: addr, dir: addr.folder(baseDir), now: opts.Now, turn: make(chan struct{}, 1)}
@@ -230,50 +236,53 @@ func (l *layout) locked(ctx context.Context, root *os.Root, fn func() error) err
 // readIndex returns index.json as it is now. The result is shared: it must not
 // be changed.
 func (l *layout) readIndex(root *os.Root) (*index, error) {
+	info, err := root.Stat(indexFile)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", l.file(indexFile), underlying(err))
+	}
+	known := l.latest.Load()
+	if known != nil && known.file != nil && os.SameFile(info, known.file) &&
+		info.Size() == known.file.Size() && info.ModTime().Equal(known.file.ModTime()) {
+		return known.index, nil
+	}
 	data, err := readFile(root, indexFile, maxIndex)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", l.file(indexFile), err)
 	}
-	if p := l.latest.Load(); p != nil && bytes.Equal(p.data, data) {
-		return p.index, nil
+	now := &parsedIndex{data: data}
+	if l.now().Sub(info.ModTime()) > settled {
+		now.file = info
 	}
-	x, err := l.parse(data)
-	if err == nil {
-		l.latest.Store(&parsedIndex{data, x})
-	}
-	return x, err
-}
-
-func (l *layout) parse(data []byte) (*index, error) {
-	x, err := parseIndex(data)
-	if err != nil {
+	if known != nil && bytes.Equal(known.data, data) {
+		now.index = known.index
+	} else if now.index, err = parseIndex(data); err != nil {
 		return nil, fmt.Errorf("%s: %w; restore the file, or delete %s and push again", l.file(indexFile), err, l.addr.dir)
 	}
-	return x, nil
+	l.latest.Store(now)
+	return now.index, nil
 }
 
 // update changes index.json: under the lock, from what it holds now. change
 // tells whether there is anything to write.
 func (l *layout) update(ctx context.Context, root *os.Root, change func(*index) (bool, error)) error {
 	return l.locked(ctx, root, func() error {
-		data, err := readFile(root, indexFile, maxIndex)
-		if err != nil {
-			return fmt.Errorf("%s: %w", l.file(indexFile), err)
-		}
-		x, err := l.parse(data)
+		now, err := l.readIndex(root)
 		if err != nil {
 			return err
 		}
+		x := now.clone()
 		changed, err := change(x)
 		if err != nil || !changed {
 			return err
 		}
-		if data, err = x.encode(); err != nil {
+		data, err := x.encode()
+		if err != nil {
 			return err
 		}
 		if err := replaceFile(root, indexFile, data); err != nil {
 			return fmt.Errorf("write %s: %w", l.file(indexFile), err)
 		}
+		l.latest.Store(&parsedIndex{data: data, index: x})
 		return nil
 	})
 }

@@ -134,11 +134,38 @@ func (l *layout) readManifest(root *os.Root, desc ocispec.Descriptor) ([]byte, e
 
 func (r *layoutRepository) Blob(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
 	op := r.op("read blob " + short(desc))
-	if err := errors.Join(ctx.Err(), checkDescriptor(desc)); err != nil {
+	file, err := r.openBlob(ctx, desc)
+	if err != nil {
 		return nil, op.fail(err)
 	}
-	var file *os.File
-	err := r.layout.read(func(root *os.Root) error {
+	return file, nil
+}
+
+// BlobRange always begins at offset.
+func (r *layoutRepository) BlobRange(ctx context.Context, desc ocispec.Descriptor, offset, length int64) (io.ReadCloser, int64, error) {
+	op := r.op(fmt.Sprintf("read blob %s from byte %d", short(desc), offset))
+	if offset < 0 || length < 0 || offset > desc.Size || length > desc.Size-offset {
+		return nil, 0, op.fail(fmt.Errorf("%d bytes from there on are outside the blob, which has %d", length, desc.Size))
+	}
+	file, err := r.openBlob(ctx, desc)
+	if err != nil {
+		return nil, 0, op.fail(err)
+	}
+	return section{io.NewSectionReader(file, offset, length), file}, offset, nil
+}
+
+// section is a part of a file that closes the file.
+type section struct {
+	*io.SectionReader
+	io.Closer
+}
+
+// openBlob opens a blob that has the size it should have.
+func (r *layoutRepository) openBlob(ctx context.Context, desc ocispec.Descriptor) (file *os.File, err error) {
+	if err := errors.Join(ctx.Err(), checkDescriptor(desc)); err != nil {
+		return nil, err
+	}
+	err = r.layout.read(func(root *os.Root) error {
 		f, size, err := openRegular(root, blobPath(desc))
 		if errors.Is(err, fs.ErrNotExist) {
 			return ErrNotFound
@@ -153,10 +180,7 @@ func (r *layoutRepository) Blob(ctx context.Context, desc ocispec.Descriptor) (i
 		file = f
 		return nil
 	})
-	if err != nil {
-		return nil, op.fail(err)
-	}
-	return file, nil
+	return file, err
 }
 
 func (r *layoutRepository) HasBlob(ctx context.Context, desc ocispec.Descriptor) (bool, error) {
@@ -214,6 +238,13 @@ func (r *layoutRepository) PushManifest(ctx context.Context, mediaType string, d
 			}
 		}
 		return r.layout.update(ctx, root, func(x *index) (bool, error) {
+			// Again under the lock, which Sweep holds while it removes blobs.
+			if err := checkBlobs(root, doc); err != nil {
+				return false, err
+			}
+			if has, err := hasBlob(root, desc); err != nil || !has {
+				return false, errors.Join(err, errors.New("the manifest was removed while it was pushed: push again"))
+			}
 			entry := desc
 			entry.ArtifactType = doc.artifactType()
 			return x.add(entry), nil
@@ -278,6 +309,23 @@ func (r *layoutRepository) Untag(ctx context.Context, tag string) error {
 	}))
 }
 
+// Delete removes this artifact's tags of a manifest. The manifest goes with
+// them, unless tags of others name it too.
+func (r *layoutRepository) Delete(ctx context.Context, desc ocispec.Descriptor) error {
+	op := r.op("delete manifest " + short(desc))
+	if err := errors.Join(ctx.Err(), checkDescriptor(desc)); err != nil {
+		return op.fail(err)
+	}
+	return op.fail(r.layout.read(func(root *os.Root) error {
+		return r.layout.update(ctx, root, func(x *index) (bool, error) {
+			if !x.drop(string(desc.Digest), r.refName("")) {
+				return false, ErrNotFound
+			}
+			return true, nil
+		})
+	}))
+}
+
 func (r *layoutRepository) Tags(ctx context.Context) ([]string, error) {
 	op := r.op("list tags")
 	var tags []string
@@ -314,24 +362,11 @@ func (r *layoutRepository) Referrers(ctx context.Context, subject ocispec.Descri
 		if err != nil {
 			return err
 		}
-		for _, desc := range x.Manifests {
-			if err := ctx.Err(); err != nil {
-				return err
-			}
-			if !mayRefer(desc, artifactType) {
-				continue
-			}
-			facts, err := r.layout.manifestFacts(root, desc)
-			if err != nil {
-				return err
-			}
-			if facts.subject != string(subject.Digest) || artifactType != "" && facts.artifactType != artifactType {
-				continue
-			}
-			entry := plain(desc)
-			entry.ArtifactType, entry.Annotations = facts.artifactType, maps.Clone(facts.annotations)
-			found = append(found, entry)
+		all, err := r.layout.referrers(ctx, root, x, artifactType)
+		if err != nil {
+			return err
 		}
+		found = slices.Clone(all[string(subject.Digest)])
 		if len(found) > MaxReferrers {
 			return fmt.Errorf("there are more than %d", MaxReferrers)
 		}
@@ -340,7 +375,39 @@ func (r *layoutRepository) Referrers(ctx context.Context, subject ocispec.Descri
 	if err != nil {
 		return nil, op.fail(err)
 	}
+	for i := range found {
+		found[i].Annotations = maps.Clone(found[i].Annotations)
+	}
 	return sortedByDigest(found), nil
+}
+
+// referrers finds those of one type, or of all when artifactType is "". It asks
+// every manifest that may be one, but only once for each index.
+func (l *layout) referrers(ctx context.Context, root *os.Root, x *index, artifactType string) (referrers, error) {
+	if known, ok := x.bySubject.Load(artifactType); ok {
+		return known.(referrers), nil
+	}
+	all := referrers{}
+	for _, desc := range x.Manifests {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if !mayRefer(desc, artifactType) {
+			continue
+		}
+		facts, err := l.manifestFacts(root, desc)
+		if err != nil {
+			return nil, err
+		}
+		if facts.subject == "" || artifactType != "" && facts.artifactType != artifactType {
+			continue
+		}
+		entry := plain(desc)
+		entry.ArtifactType, entry.Annotations = facts.artifactType, facts.annotations
+		all[facts.subject] = append(all[facts.subject], entry)
+	}
+	x.bySubject.Store(artifactType, all)
+	return all, nil
 }
 
 // mayRefer spares reading manifests that cannot be referrers of that type.
@@ -376,4 +443,9 @@ func (l *layout) manifestFacts(root *os.Root, desc ocispec.Descriptor) (manifest
 	}
 	l.facts.Store(desc.Digest, facts)
 	return facts, nil
+}
+
+// Mount has nothing to do: all artifacts share the blobs of a layout.
+func (r *layoutRepository) Mount(ctx context.Context, desc ocispec.Descriptor, from string) (bool, error) {
+	return r.HasBlob(ctx, desc)
 }

@@ -3,13 +3,19 @@ package registry_test
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
+
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/registry"
 )
 
 // Tests that need another process run this binary again as one of these.
@@ -19,6 +25,7 @@ var children = map[string]func(t *testing.T, dir string){
 	"tag":   childTags,
 	"write": childWrites,
 	"limit": childFillsDisk,
+	"churn": childChurns,
 }
 
 func TestChild(t *testing.T) {
@@ -69,6 +76,91 @@ func TestProcessesShareLayout(t *testing.T) {
 		}
 	}
 	wantTags(t, openLayout(t, dir), want...)
+}
+
+// childChurns pushes, tags and deletes, and sweeps as well; what it says at the
+// end it left.
+func childChurns(t *testing.T, dir string) {
+	dir, name, _ := strings.Cut(dir, "|")
+	reg := open(t, "oci-layout:layout", dir)
+	repo := repository(t, reg, "model-"+name)
+	for i := range 30 {
+		// Every second content is the other processes' as well.
+		content := fmt.Sprintf("model %d", i/2%3)
+		if i%2 == 0 {
+			content = fmt.Sprintf("model %s %d", name, i)
+		}
+		var desc, report ocispec.Descriptor
+		for {
+			desc, _ = pushManifest(t, repo, content, nil)
+			report, _ = pushManifest(t, repo, "report of "+name, &desc)
+			err := repo.Tag(t.Context(), desc, fmt.Sprintf("v%d", i))
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, registry.ErrNotFound) { // another deleted the same
+				t.Fatal(err)
+			}
+		}
+		if found, err := repo.Referrers(t.Context(), desc, ""); err != nil || len(found) == 0 {
+			t.Fatalf("referrers: %v, %v", found, err)
+		}
+		if i%3 != 0 {
+			must(t, repo.Delete(t.Context(), report))
+			must(t, repo.Delete(t.Context(), desc))
+		}
+		if i%10 == 9 {
+			if _, err := reg.Sweep(t.Context(), time.Hour, true); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// Eight processes push, tag, delete and sweep: each has what it kept, whole.
+func TestProcessesChurn(t *testing.T) {
+	dir := t.TempDir()
+	var running []*exec.Cmd
+	for i := range 8 {
+		cmd := childCommand(t, "churn", fmt.Sprintf("%s|%d", dir, i))
+		var out bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &out, &out
+		must(t, cmd.Start())
+		running = append(running, cmd)
+	}
+	for _, cmd := range running {
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("%v\n%s", err, cmd.Stdout)
+		}
+	}
+	if t.Failed() {
+		return
+	}
+	reg := open(t, "oci-layout:layout", dir)
+	aged(t, dir, 2*time.Hour)
+	if _, err := reg.Sweep(t.Context(), time.Hour, true); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 8 {
+		repo := repository(t, reg, fmt.Sprintf("model-%d", i))
+		for n := 0; n < 30; n += 3 {
+			desc, err := repo.Resolve(t.Context(), fmt.Sprintf("v%d", n))
+			must(t, err)
+			_, data, err := repo.Manifest(t.Context(), ref.Digest(desc.Digest))
+			must(t, err)
+			var m ocispec.Manifest
+			must(t, json.Unmarshal(data, &m))
+			for _, blob := range append(m.Layers, m.Config) {
+				if has, err := repo.HasBlob(t.Context(), blob); err != nil || !has {
+					t.Errorf("model-%d v%d: %s is gone (%v)", i, n, blob.Digest, err)
+				}
+			}
+		}
+		tags, err := repo.Tags(t.Context())
+		if err != nil || len(tags) != 10 {
+			t.Errorf("model-%d has the tags %v, %v", i, tags, err)
+		}
+	}
 }
 
 func childWrites(t *testing.T, dir string) {

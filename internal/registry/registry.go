@@ -14,9 +14,13 @@
 // descriptors in lists have valid digests and sizes. Blobs are streams: the
 // caller limits them to desc.Size and verifies the digest (see package transfer).
 //
+// Blobs are sent whole, and after a broken connection from where the registry
+// says that it ended. What a host takes in one request is a profile, chosen by
+// its name and corrected by its answers.
+//
 // Errors name the repository, the operation, the HTTP status and the next
-// step. Callers branch with errors.Is on the four sentinels below; anything
-// else, a full disk for example, is found by errors.Is as well.
+// step. Callers branch with errors.Is on the sentinels below; anything else, a
+// full disk for example, is found by errors.Is as well.
 //
 // Formats: OCI image-spec 1.1 (manifest.md, image-layout.md) and
 // distribution-spec 1.1.
@@ -47,6 +51,9 @@ var (
 	ErrUnreachable = errors.New("registry unreachable")
 	// ErrUnsupported means that the registry does not offer the operation.
 	ErrUnsupported = errors.New("not supported by the registry")
+	// ErrRange means that the registry's answer to a range request makes no
+	// sense: ask for the whole blob instead.
+	ErrRange = errors.New("the registry's answer to a range request makes no sense")
 )
 
 // Limits on what a registry may answer.
@@ -63,14 +70,25 @@ type Options struct {
 	PlainHTTP bool
 	// UserAgent is sent with every request; "waybill" when empty.
 	UserAgent string
-	// Getenv reads DOCKER_CONFIG, HOME, GITHUB_TOKEN and GITHUB_ACTOR;
-	// os.Getenv when nil.
+	// Getenv reads where credentials are (DOCKER_CONFIG, HOME,
+	// REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR), those of a workflow (GITHUB_TOKEN,
+	// GITHUB_ACTOR) and whether this is one (GITHUB_ACTIONS); os.Getenv when nil.
 	Getenv func(string) string
-	// Now tells which temporary files of a layout are stale; time.Now when nil.
+	// Now tells which temporary files of a layout and which remembered uploads
+	// are stale; time.Now when nil.
 	Now func() time.Time
 	// RetryWait is the pause before a failed request is tried again; it
 	// doubles with each further try. 250 ms when zero.
 	RetryWait time.Duration
+	// SessionDir is where unfinished uploads of large blobs are remembered, so
+	// that the next run goes on with them; "" when they are not.
+	SessionDir string
+	// Profile names what the registry takes in one request: generic, ghcr,
+	// ecr, … When empty the host tells.
+	Profile string
+	// Chunk sends blobs in pieces of that many bytes. When negative they are
+	// only ever sent whole; when zero the profile decides.
+	Chunk int64
 }
 
 func (o Options) withDefaults() Options {
@@ -110,14 +128,28 @@ type Repository interface {
 	// the store can serve ranges.
 	Blob(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error)
 
+	// BlobRange opens length bytes of a blob, from offset on. Many registries
+	// answer with the whole blob; start is where the reader begins, offset or 0.
+	// The reader may give more than length bytes. Like those of Blob they are
+	// not verified, and a part cannot be by the blob's digest. ErrRange when
+	// the answer is neither the part nor the whole.
+	BlobRange(ctx context.Context, desc ocispec.Descriptor, offset, length int64) (r io.ReadCloser, start int64, err error)
+
 	// HasBlob tells whether the blob is stored with digest and size. A damaged
 	// one of another size does not count, so that pushing again mends it.
 	HasBlob(ctx context.Context, desc ocispec.Descriptor) (bool, error)
 
 	// PushBlob stores what open returns. It is idempotent, and it fails when
 	// size or digest differ from desc, with nothing stored. open is called
-	// again for every retry, each reader is closed.
+	// again for every request that carries content, each reader is closed. An
+	// *os.File is left to the system to send, another io.Seeker is positioned,
+	// any other reader is read up to where its content is wanted.
 	PushBlob(ctx context.Context, desc ocispec.Descriptor, open func() (io.ReadCloser, error)) error
+
+	// Mount makes a blob that the repository of the artifact from has one of
+	// this repository, without sending it. It returns false when the registry
+	// does not do that, or the other has no such blob: push it then.
+	Mount(ctx context.Context, desc ocispec.Descriptor, from string) (bool, error)
 
 	// PushManifest stores a manifest whose blobs were pushed before. When it
 	// has a subject, Referrers of that subject lists it from now on. On
@@ -132,6 +164,11 @@ type Repository interface {
 	// Untag removes a tag and keeps the manifest. Registries may refuse:
 	// ErrUnsupported.
 	Untag(ctx context.Context, tag string) error
+
+	// Delete removes a manifest and with it all its tags. Blobs stay until the
+	// registry, or Sweep for a layout, collects them. Registries may refuse:
+	// ErrUnsupported. ErrNotFound when there is none.
+	Delete(ctx context.Context, desc ocispec.Descriptor) error
 
 	// Tags returns all tags, sorted, without those that store referrers
 	// ("sha256-…"). A repository to which nothing was pushed has none, or is
@@ -161,14 +198,21 @@ func Open(url, baseDir string, opts Options) (*Registry, error) {
 		return nil, err
 	}
 	opts = opts.withDefaults()
+	accepts, err := profileFor(addr.host, opts)
+	if err != nil {
+		return nil, err
+	}
 	if addr.dir != "" {
 		return &Registry{url: addr, layout: newLayout(addr, baseDir, opts)}, nil
 	}
-	return &Registry{url: addr, remote: newRemoteHost(addr, opts)}, nil
+	return &Registry{url: addr, remote: newRemoteHost(addr, accepts, opts)}, nil
 }
 
 // String returns the url as Open accepts it.
 func (r *Registry) String() string { return r.url.String() }
+
+// IsFolder tells whether the registry is an OCI layout on this machine.
+func (r *Registry) IsFolder() bool { return r.layout != nil }
 
 // Repository returns the repository of the artifact name. It asks nobody; a
 // repository comes into being when something is pushed.
@@ -179,7 +223,7 @@ func (r *Registry) Repository(name string) (Repository, error) {
 	if r.layout != nil {
 		return &layoutRepository{layout: r.layout, name: name}, nil
 	}
-	return r.remote.repository(r.url, name)
+	return r.remote.repository(name)
 }
 
 // Ping tells whether the registry answers and accepts the credentials, or

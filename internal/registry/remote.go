@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,9 +17,11 @@ import (
 
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"oras.land/oras-go/v2/errdef"
 	orasregistry "oras.land/oras-go/v2/registry"
 	"oras.land/oras-go/v2/registry/remote"
 	"oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/errcode"
 	"oras.land/oras-go/v2/registry/remote/retry"
 
 	"github.com/waybill-dev/waybill/internal/ref"
@@ -36,13 +39,20 @@ const (
 type remoteHost struct {
 	host      string
 	plainHTTP bool
+	path      string // before the artifact's name
 	policy    retryPolicy
 	keychain  *keychain
 	client    *auth.Client // retries
-	uploads   *auth.Client // does not: PushBlob begins a new upload instead
+	bodies    *http.Client // sends blobs; an upload decides itself what follows a failure
+	userAgent string
+
+	profile    profile
+	lessons    *lessons
+	sessionDir string
+	workflow   bool // runs in GitHub Actions
 }
 
-func newRemoteHost(addr address, opts Options) *remoteHost {
+func newRemoteHost(addr address, accepts profile, opts Options) *remoteHost {
 	base := http.DefaultTransport.(*http.Transport).Clone()
 	base.DialContext = (&net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}).DialContext
 	base.ResponseHeaderTimeout = answerTimeout
@@ -53,38 +63,50 @@ func newRemoteHost(addr address, opts Options) *remoteHost {
 	h := &remoteHost{
 		host:      addr.host,
 		plainHTTP: opts.PlainHTTP || addr.loopback(),
+		path:      addr.path,
 		policy:    retryPolicy{wait: opts.RetryWait, now: opts.Now},
 		keychain:  newKeychain(opts.Getenv),
+		userAgent: opts.UserAgent,
+
+		profile:    accepts,
+		lessons:    &lessons{limits: accepts.limits},
+		sessionDir: opts.SessionDir,
+		workflow:   opts.Getenv("GITHUB_ACTIONS") == "true",
 	}
-	retrying := &retry.Transport{Base: base, Policy: func() retry.Policy { return h.policy }}
-	cache := auth.NewCache()
-	client := func(transport http.RoundTripper) *auth.Client {
-		return &auth.Client{
-			Client:     &http.Client{Transport: transport},
-			Header:     http.Header{"User-Agent": {opts.UserAgent}},
-			ClientID:   "waybill",
-			Credential: h.keychain.credential,
-			Cache:      cache,
-		}
+	h.client = &auth.Client{
+		Client:     &http.Client{Transport: &retry.Transport{Base: base, Policy: func() retry.Policy { return h.policy }}},
+		Header:     http.Header{"User-Agent": {opts.UserAgent}},
+		ClientID:   "waybill",
+		Credential: h.keychain.credential,
+		Cache:      auth.NewCache(),
 	}
-	h.client, h.uploads = client(retrying), client(base)
+	h.bodies = &http.Client{Transport: base, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return h
 }
 
-func (h *remoteHost) repository(addr address, name string) (Repository, error) {
+// reference returns where the artifact name is, without asking for it.
+func (h *remoteHost) reference(name string) (orasregistry.Reference, error) {
 	path := name
-	if addr.path != "" {
-		path = addr.path + "/" + name
+	if h.path != "" {
+		path = h.path + "/" + name
 	}
 	if len(path) > maxRepository {
-		return nil, fmt.Errorf("repository %s/%s: longer than %d bytes", h.host, path, maxRepository)
+		return orasregistry.Reference{}, fmt.Errorf("repository %s/%s: longer than %d bytes", h.host, path, maxRepository)
+	}
+	return orasregistry.Reference{Registry: h.host, Repository: path}, ref.CheckName(name)
+}
+
+func (h *remoteHost) repository(name string) (Repository, error) {
+	reference, err := h.reference(name)
+	if err != nil {
+		return nil, err
 	}
 	return &remoteRepository{
 		host: h,
-		name: h.host + "/" + path,
+		name: h.host + "/" + reference.Repository,
 		repo: &remote.Repository{
 			Client:               h.client,
-			Reference:            orasregistry.Reference{Registry: h.host, Repository: path},
+			Reference:            reference,
 			PlainHTTP:            h.plainHTTP,
 			SkipReferrersGC:      true, // deleting needs a permission that few tokens have
 			MaxMetadataBytes:     MaxManifest,
@@ -98,7 +120,20 @@ func (h *remoteHost) ping(ctx context.Context) error {
 	registry := &remote.Registry{RepositoryOptions: remote.RepositoryOptions{
 		Client: h.client, Reference: orasregistry.Reference{Registry: h.host}, PlainHTTP: h.plainHTTP,
 	}}
-	return h.fail(operation{repository: h.host, host: h.host, name: "ping"}, registry.Ping(ctx))
+	return h.fail(h.operation(h.host, "ping"), registry.Ping(ctx))
+}
+
+// do sends a request without body, with credentials and retries.
+func (h *remoteHost) do(ctx context.Context, method, url string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	return h.client.Do(req)
+}
+
+func (h *remoteHost) operation(repository, what string) operation {
+	return operation{repository: repository, host: h.host, name: what, advice: h.profile.advice, workflow: h.workflow}
 }
 
 // fail adds to a refusal that stored credentials could not be read.
@@ -121,11 +156,19 @@ type remoteRepository struct {
 func (r *remoteRepository) String() string { return r.name }
 
 func (r *remoteRepository) reading(what string) operation {
-	return operation{repository: r.name, host: r.host.host, name: what}
+	return r.host.operation(r.name, what)
 }
 
 func (r *remoteRepository) pushing(what string) operation {
-	return operation{repository: r.name, host: r.host.host, name: what, push: true}
+	op := r.reading(what)
+	op.push = true
+	return op
+}
+
+func (r *remoteRepository) removing(what string) operation {
+	op := r.pushing(what)
+	op.removes = true
+	return op
 }
 
 func (r *remoteRepository) Resolve(ctx context.Context, tagOrDigest string) (ocispec.Descriptor, error) {
@@ -134,6 +177,9 @@ func (r *remoteRepository) Resolve(ctx context.Context, tagOrDigest string) (oci
 		return ocispec.Descriptor{}, op.fail(err)
 	}
 	desc, err := r.repo.Resolve(ctx, tagOrDigest)
+	if isHeadless(err) {
+		desc, err = r.resolveByGet(ctx, tagOrDigest)
+	}
 	if err != nil {
 		return ocispec.Descriptor{}, r.host.fail(op, err)
 	}
@@ -141,6 +187,33 @@ func (r *remoteRepository) Resolve(ctx context.Context, tagOrDigest string) (oci
 		return ocispec.Descriptor{}, op.fail(err)
 	}
 	return plain(desc), nil
+}
+
+// isHeadless tells whether err comes from a registry that does not answer HEAD,
+// or not with all that it must say: distribution-spec 1.1 only recommends the
+// header Docker-Content-Digest.
+func isHeadless(err error) bool {
+	if response, ok := errors.AsType[*errcode.ErrorResponse](err); ok {
+		return isNoMethod(response.StatusCode)
+	}
+	_, unanswered := errors.AsType[*url.Error](err)
+	return err != nil && !unanswered && !errors.Is(err, errdef.ErrNotFound) && !errors.Is(err, auth.ErrBasicCredentialNotFound)
+}
+
+func (r *remoteRepository) resolveByGet(ctx context.Context, tagOrDigest string) (ocispec.Descriptor, error) {
+	desc, body, err := r.repo.FetchReference(ctx, tagOrDigest)
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	defer body.Close()
+	data, err := io.ReadAll(io.LimitReader(body, MaxManifest+1))
+	if err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	if err := checkManifest(desc.MediaType, ref.Digest(desc.Digest), data); err != nil {
+		return ocispec.Descriptor{}, err
+	}
+	return descriptorOf(desc.MediaType, data), nil
 }
 
 func (r *remoteRepository) Manifest(ctx context.Context, d ref.Digest) (ocispec.Descriptor, []byte, error) {
@@ -263,16 +336,12 @@ func (r *remoteRepository) Tag(ctx context.Context, desc ocispec.Descriptor, tag
 // Untag deletes the tag alone (distribution-spec 1.1, "Deleting tags"), which
 // many registries do not offer.
 func (r *remoteRepository) Untag(ctx context.Context, tag string) error {
-	op := r.pushing("remove tag " + clip(tag))
+	op := r.removing("remove tag " + clip(tag))
 	if err := checkTag(tag); err != nil {
 		return op.fail(err)
 	}
 	ctx = auth.AppendRepositoryScope(ctx, r.repo.Reference, auth.ActionPull, auth.ActionDelete)
-	req, err := http.NewRequestWithContext(ctx, http.MethodDelete, r.endpoint("manifests/"+tag), nil)
-	if err != nil {
-		return op.fail(err)
-	}
-	resp, err := r.host.client.Do(req)
+	resp, err := r.host.do(ctx, http.MethodDelete, r.endpoint("manifests/"+tag))
 	if err != nil {
 		return r.host.fail(op, err)
 	}
@@ -284,6 +353,11 @@ func (r *remoteRepository) Untag(ctx context.Context, tag string) error {
 		return op.fail(fmt.Errorf("%w: %w", ErrUnsupported, responseError(resp)))
 	}
 	return r.host.fail(op, responseError(resp))
+}
+
+func (r *remoteRepository) Delete(ctx context.Context, desc ocispec.Descriptor) error {
+	op := r.removing("delete manifest " + short(desc))
+	return r.host.fail(op, r.repo.Manifests().Delete(ctx, desc))
 }
 
 // fallbackTagRE matches tags that stand in for the referrers API

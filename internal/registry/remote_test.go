@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -170,7 +171,7 @@ func TestRetries(t *testing.T) {
 	server.FailNext(1, 429)
 	server.RetryAfter("3600")
 	_, err = repo.Tags(t.Context())
-	wantError(t, err, registry.ErrUnreachable, "429", "wait a while")
+	wantError(t, err, registry.ErrUnreachable, "429", "(the registry asks to wait 1h0m0s); wait a while")
 	server.FailNext(1, 418)
 	if _, err := repo.Tags(t.Context()); err == nil || errors.Is(err, registry.ErrUnreachable) {
 		t.Errorf("418 is not a matter of reach: %v", err)
@@ -241,9 +242,16 @@ func TestCorruptAnswers(t *testing.T) {
 // hostile answers everything with one function, to be worse than testregistry.
 func hostile(t *testing.T, handler http.HandlerFunc) registry.Repository {
 	t.Helper()
-	server := httptest.NewServer(handler)
+	return hostileWith(t, options(), handler)
+}
+
+func hostileWith(t *testing.T, opts registry.Options, handler http.HandlerFunc) registry.Repository {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handlers that break off
+	server.Start()
 	t.Cleanup(server.Close)
-	return repository(t, open(t, strings.TrimPrefix(server.URL, "http://"), ""), "sentiment")
+	return openWith(t, strings.TrimPrefix(server.URL, "http://"), opts)
 }
 
 func TestHostileRegistry(t *testing.T) {
@@ -391,5 +399,71 @@ func TestUserAgent(t *testing.T) {
 	wantTags(t, repo)
 	if !slices.Equal(agents, []string{"waybill"}) {
 		t.Errorf("User-Agent %q", agents)
+	}
+}
+
+func TestDelete(t *testing.T) {
+	server := testregistry.New(t, testregistry.WithBearerAuth("ada", "secret"))
+	repo := repository(t, openAs(t, server.URL, "ada", "secret"), "sentiment")
+	desc, _ := pushManifest(t, repo, "one", nil)
+	tag(t, repo, desc, "v1")
+	if err := repo.Delete(t.Context(), desc); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := repo.Resolve(t.Context(), "v1"); !errors.Is(err, registry.ErrNotFound) {
+		t.Errorf("the tag outlived its manifest: %v", err)
+	}
+	err := repo.Delete(t.Context(), desc)
+	wantError(t, err, registry.ErrNotFound, "delete manifest sha256:")
+	if strings.Contains(err.Error(), "created") {
+		t.Errorf("what cannot be deleted is to be created: %v", err)
+	}
+	repo = hostile(t, func(w http.ResponseWriter, req *http.Request) { w.WriteHeader(http.StatusMethodNotAllowed) })
+	wantError(t, repo.Delete(t.Context(), desc), registry.ErrUnsupported)
+}
+
+// distribution-spec 1.1 asks for neither HEAD's digest nor, of some, for HEAD.
+func TestResolveWithoutHead(t *testing.T) {
+	manifest := []byte(`{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json"}`)
+	server := testregistry.New(t, testregistry.WithProfile(testregistry.Profile{NoDigestHeader: true}))
+	repo := openWith(t, server.URL, options())
+	desc, _ := pushManifest(t, repo, "one", nil)
+	tag(t, repo, desc, "v1")
+	for _, reference := range []string{"v1", string(desc.Digest)} {
+		if got, err := repo.Resolve(t.Context(), reference); err != nil || !same(got, desc) {
+			t.Errorf("Resolve %s = %+v, %v; want %+v", reference, got, err, desc)
+		}
+	}
+	_, err := repo.Resolve(t.Context(), "v2")
+	wantError(t, err, registry.ErrNotFound)
+
+	for name, test := range map[string]struct {
+		status int
+		digest string
+		want   string
+	}{
+		"no HEAD":          {405, string(ref.Of(manifest)), ""},
+		"no HEAD, no sum":  {501, "", ""},
+		"lies in its GET":  {405, string(ref.Of([]byte("other"))), "corrupt"},
+		"digest is no one": {200, "sha256:x", "Docker-Content-Digest"},
+	} {
+		repo := hostile(t, func(w http.ResponseWriter, req *http.Request) {
+			w.Header().Set("Content-Type", ocispec.MediaTypeImageManifest)
+			if test.digest != "" {
+				w.Header().Set("Docker-Content-Digest", test.digest)
+			}
+			if req.Method == http.MethodHead {
+				w.WriteHeader(test.status)
+				return
+			}
+			w.Write(manifest)
+		})
+		got, err := repo.Resolve(t.Context(), "v1")
+		switch {
+		case test.want == "" && (err != nil || string(got.Digest) != string(ref.Of(manifest)) || got.Size != int64(len(manifest))):
+			t.Errorf("%s: %+v, %v", name, got, err)
+		case test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)):
+			t.Errorf("%s: %v, want %q", name, err, test.want)
+		}
 	}
 }

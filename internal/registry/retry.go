@@ -30,18 +30,36 @@ func (p retryPolicy) Retry(attempt int, resp *http.Response, err error) (time.Du
 		}
 		return -1, nil
 	}
-	if attempt >= retriesForStatus(resp.StatusCode) {
+	if attempt >= maxStatusRetries || !isTemporary(resp.StatusCode) {
 		return -1, nil
 	}
+	return p.pause(attempt, resp)
+}
+
+// pause returns how long to wait after resp, which may be nil. It is an error
+// when that is longer than anybody wants to watch.
+func (p retryPolicy) pause(attempt int, resp *http.Response) (time.Duration, error) {
 	pause := p.backoff(attempt)
+	if resp == nil || !isTemporary(resp.StatusCode) {
+		return pause, nil
+	}
 	if asked, ok := retryAfter(resp.Header.Get("Retry-After"), p.now()); ok {
 		if asked > maxRetryAfter {
-			return -1, nil
+			return 0, &laterError{error: responseError(resp), asked: asked}
 		}
 		pause = max(pause, asked)
 	}
 	return pause, nil
 }
+
+// laterError is a refusal of a registry that wants to be left alone for longer
+// than maxRetryAfter.
+type laterError struct {
+	error
+	asked time.Duration
+}
+
+func (e *laterError) Unwrap() error { return e.error }
 
 func retriesFor(err error) int {
 	dns, isDNS := errors.AsType[*net.DNSError](err)
@@ -61,13 +79,17 @@ func retriesFor(err error) int {
 	return 0
 }
 
-func retriesForStatus(status int) int {
+// maxStatusRetries is how often a request is sent again to a registry that
+// answers "not now".
+const maxStatusRetries = 4
+
+func isTemporary(status int) bool {
 	switch status {
 	case http.StatusRequestTimeout, http.StatusTooManyRequests,
 		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
-		return 4
+		return true
 	}
-	return 0
+	return false
 }
 
 // backoff doubles with each attempt and is spread by a tenth either way, so

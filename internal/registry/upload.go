@@ -7,15 +7,17 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"sync"
-	"sync/atomic"
+	"strconv"
+	"strings"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"oras.land/oras-go/v2/registry/remote/auth"
 	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
-// maxUploads is how often the bytes of one blob are sent from the beginning.
+// maxUploads is how often an upload begins, or goes on without having got any
+// further since the last time.
 const maxUploads = 3
 
 func (r *remoteRepository) endpoint(path string) string {
@@ -27,101 +29,157 @@ func (r *remoteRepository) endpoint(path string) string {
 }
 
 // PushBlob uploads in one piece (distribution-spec 1.1, "POST then PUT"),
-// which every registry accepts. oras-go does the same, but cannot read the
-// content again, so that one reset connection or one expired token fails the
-// push; hence this one.
+// which every registry accepts, and goes on in pieces where that broke.
+// oras-go does the former only, and one reset connection or one expired token
+// fails the push; hence this one.
 func (r *remoteRepository) PushBlob(ctx context.Context, desc ocispec.Descriptor, open func() (io.ReadCloser, error)) error {
 	op := r.pushing("push blob " + short(desc))
 	if err := checkDescriptor(desc); err != nil {
 		return op.fail(err)
 	}
+	origin, err := url.Parse(r.endpoint("blobs/uploads/"))
+	if err != nil {
+		return op.fail(err)
+	}
+	s := openSession(r.host.sessionDir, r.host.policy.now, r.name, desc)
+	defer s.close()
+	u := &upload{repo: r, origin: origin, src: &blobSource{desc: desc, open: open}, size: desc.Size, session: s}
 	ctx = auth.AppendRepositoryScope(ctx, r.repo.Reference, auth.ActionPull, auth.ActionPush)
-	src := &blobSource{desc: desc, open: open}
-	for attempt := 0; ; attempt++ {
-		location, err := r.beginUpload(ctx) // has its own retries
-		if err != nil {
-			return r.host.fail(op, err)
+	if err := u.run(ctx); err != nil {
+		return r.host.fail(op, err)
+	}
+	s.forget()
+	return nil
+}
+
+// upload is one blob on its way.
+type upload struct {
+	repo    *remoteRepository
+	origin  *url.URL // where uploads begin; they go nowhere else
+	src     *blobSource
+	size    int64
+	session *session
+
+	location      *url.URL // newest; nil before the upload has begun
+	offset        int64    // how much the registry has
+	authorization string   // of the last request that the registry let pass
+}
+
+// run sends one request after the other until the blob is stored.
+func (u *upload) run(ctx context.Context) error {
+	if err := u.recall(ctx); err != nil {
+		return err
+	}
+	reached := u.offset // where the last failure left the upload
+	var last error
+	streak := 0 // failures without progress between them
+	for fruitless := 0; ; {
+		if u.location == nil {
+			if last != nil && u.stored(ctx) {
+				return nil // only the answer was lost
+			}
+			if stored, err := u.begin(ctx); stored || err != nil {
+				return err
+			}
+			reached = 0
 		}
-		if location == nil {
+		stored, f := u.send(ctx)
+		switch {
+		case stored:
 			return nil
+		case f == nil:
+			continue
+		case u.src.failure() != nil:
+			return u.src.failure() // the registry's complaint is only its consequence
+		case ctx.Err() != nil:
+			return f.err
 		}
-		resp, err := r.upload(ctx, location, src)
-		if err == nil {
-			return nil
+		last = f.err
+		if err := u.mend(ctx, f, streak); err != nil {
+			return err
 		}
-		if local := src.failure(); local != nil {
-			return op.fail(local) // the registry's complaint is only its consequence
+		// A 416 that names another offset is no progress: the registry would
+		// otherwise decide how often it is asked.
+		if u.location != nil && u.offset > reached && f.status() != http.StatusRequestedRangeNotSatisfiable {
+			reached, streak = u.offset, 0
+			continue
 		}
-		pause, _ := r.host.policy.Retry(attempt, resp, transportError(err))
-		if isLostSession(err) {
-			pause = r.host.policy.backoff(attempt)
-		}
-		if pause < 0 || attempt+1 >= maxUploads {
-			return r.host.fail(op, err)
-		}
-		if err := sleep(ctx, pause); err != nil {
-			return op.fail(err)
+		reached = u.offset
+		streak++
+		if fruitless++; fruitless >= maxUploads {
+			return last
 		}
 	}
 }
 
-// upload sends the bytes once. The response of a refusal is returned as well,
-// its body closed.
-func (r *remoteRepository) upload(ctx context.Context, location *url.URL, src *blobSource) (*http.Response, error) {
-	query := location.Query()
-	query.Set("digest", src.desc.Digest.String())
-	location.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, location.String(), nil)
-	if err != nil {
-		return nil, err
+// recall goes on with the upload of an earlier run. One that the registry does
+// not let us go on with is no error.
+func (u *upload) recall(ctx context.Context) error {
+	location := u.session.location()
+	if location == nil || u.checkOrigin(location) != nil {
+		return nil
 	}
-	req.Header.Set("Content-Type", "application/octet-stream")
-	req.ContentLength = src.desc.Size
-	req.GetBody = src.body
-	if req.Body, err = src.body(); err != nil {
-		return nil, err
+	u.location = location
+	err := u.ask(ctx)
+	response, refused := errors.AsType[*errcode.ErrorResponse](err)
+	if refused && !isTemporary(response.StatusCode) || errors.As(err, new(*elsewhereError)) {
+		u.drop()
+		return nil
 	}
-	resp, err := r.host.uploads.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusCreated && resp.StatusCode != http.StatusNoContent {
-		return resp, responseError(resp)
-	}
-	return nil, nil
+	return err // the registry cannot be asked; the session stays for the next run
 }
 
-// beginUpload asks where to send the bytes. The location is nil when the
-// registry has the blob already.
-func (r *remoteRepository) beginUpload(ctx context.Context) (*url.URL, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, r.endpoint("blobs/uploads/"), nil)
+// begin asks where to send the bytes; the registry may have them already.
+func (u *upload) begin(ctx context.Context) (stored bool, err error) {
+	resp, err := u.repo.host.do(ctx, http.MethodPost, u.origin.String()) // with retries
 	if err != nil {
-		return nil, err
-	}
-	resp, err := r.host.client.Do(req)
-	if err != nil {
-		return nil, err
+		return false, err
 	}
 	defer resp.Body.Close()
 	switch resp.StatusCode {
 	case http.StatusAccepted:
 	case http.StatusCreated:
-		return nil, nil
+		return true, nil
 	default:
-		return nil, responseError(resp)
+		return false, responseError(resp)
 	}
-	location, err := resp.Location()
-	if err != nil {
-		return nil, fmt.Errorf("the registry did not say where to upload to: %w", err)
+	if resp.Header.Get("Location") == "" {
+		return false, errors.New("the registry did not say where to upload to")
 	}
-	// A registry could otherwise have us send the content, and the token, to
-	// a third party or in plain text (GHSA-jxpm-75mh-9fp7).
-	if !sameOrigin(location, req.URL) {
-		return nil, fmt.Errorf("the registry wants the upload at another host, %s://%s, which is refused", location.Scheme, clip(location.Host))
+	u.offset = 0
+	return false, u.follow(resp)
+}
+
+// follow takes the newest location and authorization from an answer.
+func (u *upload) follow(resp *http.Response) error {
+	if resp.Header.Get("Location") != "" {
+		location, err := resp.Location()
+		if err != nil {
+			return fmt.Errorf("the registry's location for the upload cannot be read: %w", err)
+		}
+		if err := u.checkOrigin(location); err != nil {
+			return err
+		}
+		location.Host, location.User, location.Fragment = u.origin.Host, nil, ""
+		if u.location == nil || *u.location != *location {
+			u.session.remember(u.repo.name, u.src.desc, location)
+		}
+		u.location = location
 	}
-	location.Host = req.URL.Host
-	return location, nil
+	if a := resp.Request.Header.Get("Authorization"); a != "" {
+		u.authorization = a
+	}
+	return nil
+}
+
+// checkOrigin refuses other hosts: a registry could otherwise have us send the
+// content, and the token, to a third party or in plain text
+// (GHSA-jxpm-75mh-9fp7).
+func (u *upload) checkOrigin(location *url.URL) error {
+	if sameOrigin(location, u.origin) {
+		return nil
+	}
+	return &elsewhereError{location: location, origin: u.origin}
 }
 
 // sameOrigin treats "example.com" and "example.com:443" as the same https host.
@@ -135,80 +193,323 @@ func sameOrigin(a, b *url.URL) bool {
 	return a.Scheme == b.Scheme && a.Hostname() == b.Hostname() && port(a) == port(b)
 }
 
-// transportError returns err when no response came, and nil when one did.
-func transportError(err error) error {
-	if _, ok := errors.AsType[*errcode.ErrorResponse](err); ok {
+// stored tells whether the blob is there in spite of what went wrong.
+func (u *upload) stored(ctx context.Context) bool {
+	has, err := u.repo.HasBlob(ctx, u.src.desc)
+	return err == nil && has
+}
+
+// drop gives the upload up, to begin another.
+func (u *upload) drop() {
+	u.session.forget()
+	u.location, u.offset = nil, 0
+}
+
+// failed is a request that did not do what it was sent for.
+type failed struct {
+	method string
+	sent   int64          // length of its body
+	resp   *http.Response // closed; nil when none came
+	err    error
+}
+
+func (f *failed) status() int {
+	if f.resp == nil {
+		return 0
+	}
+	return f.resp.StatusCode
+}
+
+// send does the next request: all in one PUT, a PATCH of the next piece, or
+// the PUT that closes an upload of pieces.
+func (u *upload) send(ctx context.Context) (stored bool, f *failed) {
+	limits := u.repo.host.lessons.current()
+	f = &failed{method: http.MethodPut}
+	switch {
+	case u.offset == 0 && limits.whole(u.size):
+		f.sent = u.size
+	case u.offset < u.size:
+		f.method, f.sent = http.MethodPatch, limits.piece(u.size-u.offset)
+	}
+	resp, err := u.request(ctx, f.method, f.sent)
+	if err != nil {
+		f.err = err
+		return false, f
+	}
+	defer resp.Body.Close()
+	f.resp = resp
+	switch {
+	case f.method == http.MethodPut && (resp.StatusCode == http.StatusCreated || resp.StatusCode == http.StatusNoContent):
+		return true, nil
+	case f.method == http.MethodPatch && resp.StatusCode >= 200 && resp.StatusCode < 300:
+		f.err = u.accepted(resp, u.offset+f.sent)
+	default:
+		f.err = responseError(resp)
+	}
+	if f.err != nil {
+		return false, f
+	}
+	return false, nil
+}
+
+// request sends n bytes of the content from u.offset on. The transport gets a
+// body that it cannot rewind, and the authorization that was good for the
+// request before: sending bytes again is decided here alone.
+func (u *upload) request(ctx context.Context, method string, n int64) (*http.Response, error) {
+	location := *u.location
+	if method == http.MethodPut {
+		// Signed queries do not survive being encoded again.
+		if location.RawQuery != "" {
+			location.RawQuery += "&"
+		}
+		location.RawQuery += "digest=" + url.QueryEscape(u.src.desc.Digest.String())
+	}
+	req, err := http.NewRequestWithContext(ctx, method, location.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	req.URL = &location // byte for byte
+	if req.Body, err = u.src.body(u.offset, n); err != nil {
+		return nil, err
+	}
+	req.ContentLength = n
+	req.Header.Set("Content-Type", "application/octet-stream")
+	req.Header.Set("User-Agent", u.repo.host.userAgent)
+	if method == http.MethodPatch {
+		req.Header.Set("Content-Range", fmt.Sprintf("%d-%d", u.offset, u.offset+n-1))
+	}
+	if u.authorization != "" {
+		req.Header.Set("Authorization", u.authorization)
+	}
+	return u.repo.host.bodies.Do(req)
+}
+
+// accepted takes the answer to a PATCH that ended at end.
+func (u *upload) accepted(resp *http.Response, end int64) error {
+	if resp.StatusCode == http.StatusCreated {
+		// Amazon ECR says so of pieces (kitops-ml/kitops#821). Go on this once;
+		// the location may be that of the blob, which is not there yet.
+		u.repo.host.lessons.cannotPatch()
+		if location, err := resp.Location(); err != nil || !strings.Contains(location.Path, "/uploads/") {
+			resp.Header.Del("Location")
+		}
+	}
+	if err := u.follow(resp); err != nil {
+		return err
+	}
+	got, ok := received(resp.Header.Get("Range"))
+	if !ok {
+		got = end
+	}
+	if got <= u.offset || got > end {
+		return fmt.Errorf("the registry says that it has %d bytes after it was sent those from %d to %d", got, u.offset, end)
+	}
+	u.offset = got
+	return nil
+}
+
+// received reads the Range header of an upload, "0-N" with N inclusive
+// (distribution-spec 1.1, "Pushing a blob in chunks"); some write "bytes=0-N".
+func received(header string) (n int64, ok bool) {
+	first, last, found := strings.Cut(strings.TrimPrefix(header, "bytes="), "-")
+	if !found || first != "0" {
+		return 0, false
+	}
+	end, err := strconv.ParseUint(last, 10, 62)
+	return int64(end) + 1, err == nil
+}
+
+// mend decides what follows a failed request: nil when the upload goes on,
+// from u.offset or, with u.location nil, from a new beginning.
+func (u *upload) mend(ctx context.Context, f *failed, streak int) error {
+	host := u.repo.host
+	if errors.As(f.err, new(*elsewhereError)) {
+		return f.err
+	}
+	pause, err := host.policy.pause(streak, f.resp)
+	if err != nil {
+		return err
+	}
+	switch status := f.status(); {
+	case f.resp == nil, isTemporary(status), status == http.StatusUnauthorized: // expired on the way
+		if err := sleep(ctx, pause); err != nil {
+			return err
+		}
+		return u.ask(ctx)
+	case status < 300: // nonsense
+		u.drop()
+		return nil
+	case status == http.StatusTemporaryRedirect, status == http.StatusPermanentRedirect:
+		return u.redirected(f)
+	case status == http.StatusRequestEntityTooLarge && f.method == http.MethodPut && host.lessons.putTooLarge(f.sent):
+		u.drop()
+		return nil
+	case status == http.StatusRequestEntityTooLarge && host.lessons.patchTooLarge(f.sent):
+		return u.ask(ctx)
+	case status == http.StatusBadRequest:
+		return u.mendRefused(ctx, f)
+	case status == http.StatusNotFound, status == http.StatusRequestedRangeNotSatisfiable:
+	case f.method == http.MethodPatch && isNoMethod(status):
+	default:
+		return f.err
+	}
+	if f.method == http.MethodPatch {
+		return u.mendPatch(ctx, f)
+	}
+	// Registries behind a load balancer lose uploads that they began themselves.
+	u.drop()
+	return sleep(ctx, pause)
+}
+
+// mendPatch follows a PATCH that the registry would not have there, or at all.
+func (u *upload) mendPatch(ctx context.Context, f *failed) error {
+	lessons := u.repo.host.lessons
+	if f.resp.StatusCode != http.StatusRequestedRangeNotSatisfiable {
+		u.noUpload(f.err)
 		return nil
 	}
-	return err
+	got, ok := received(f.resp.Header.Get("Range"))
+	if got == 1 && u.offset == 0 {
+		got = 0 // "0-0" is nothing, too
+	}
+	switch {
+	case ok && got != u.offset && got <= u.size:
+		u.offset = got
+		return nil
+	case ok && got != u.offset:
+		u.drop()
+		return nil
+	case lessons.patchTooLarge(f.sent):
+		return u.ask(ctx)
+	}
+	u.drop()
+	return nil
 }
 
-// isLostSession tells whether the registry forgot the upload that it began
-// itself, as registries behind a load balancer do.
-func isLostSession(err error) bool {
+// noUpload gives up an upload that the registry does not know (err), and
+// learns whether it knows of no uploads at all.
+func (u *upload) noUpload(err error) {
 	response, ok := errors.AsType[*errcode.ErrorResponse](err)
-	return ok && response.Method == http.MethodPut &&
-		(response.StatusCode == http.StatusNotFound || response.StatusCode == http.StatusRequestedRangeNotSatisfiable)
+	lost := ok && response.StatusCode == http.StatusNotFound &&
+		(hasCode(response, errcode.ErrorCodeBlobUploadUnknown) || hasCode(response, errcode.ErrorCodeBlobUploadInvalid))
+	if !lost {
+		u.repo.host.lessons.cannotPatch()
+	}
+	u.drop()
 }
 
-// blobSource opens the content anew for each try, checks it on its way and
-// remembers when it was the content that failed.
-type blobSource struct {
-	desc ocispec.Descriptor
-	open func() (io.ReadCloser, error)
-
-	mu  sync.Mutex
-	err error
+// mendRefused follows a 400. Content that changed is not sent again; content
+// that was damaged on its way, or put together wrongly from pieces, is.
+func (u *upload) mendRefused(ctx context.Context, f *failed) error {
+	response, ok := errors.AsType[*errcode.ErrorResponse](f.err)
+	if !ok {
+		return f.err
+	}
+	if f.method == http.MethodPut && (hasCode(response, errcode.ErrorCodeDigestInvalid) || hasCode(response, errcode.ErrorCodeSizeInvalid)) {
+		if err := u.src.check(ctx); err != nil {
+			return err
+		}
+	} else if u.offset == 0 && !hasCode(response, errcode.ErrorCodeBlobUploadInvalid) && !hasCode(response, errcode.ErrorCodeBlobUploadUnknown) {
+		return f.err
+	}
+	u.drop()
+	return nil
 }
 
-// body returns a request body that is never longer or other than described.
-func (s *blobSource) body() (io.ReadCloser, error) {
-	r, err := s.open()
+// redirected sends the bytes where the answer says, if that is the same host.
+func (u *upload) redirected(f *failed) error {
+	if f.resp.Header.Get("Location") == "" {
+		return f.err
+	}
+	return u.follow(f.resp)
+}
+
+// ask learns how much the registry has. When it does not say, or makes no
+// sense, the upload begins again.
+func (u *upload) ask(ctx context.Context) error {
+	host := u.repo.host
+	limits := host.lessons.current()
+	if limits.patch == noPatch {
+		u.drop()
+		return nil
+	}
+	resp, err := host.do(ctx, http.MethodGet, u.location.String())
 	if err != nil {
-		return nil, s.note(err)
+		return err
 	}
-	v := verified(r, s.desc)
-	if s.desc.Size > 0 {
-		return &sourceBody{verifiedReader: v, source: s}, nil
+	defer resp.Body.Close()
+	switch status := resp.StatusCode; {
+	case status == http.StatusNoContent, status == http.StatusAccepted, status == http.StatusOK:
+	case status == http.StatusUnauthorized, status == http.StatusForbidden, isTemporary(status):
+		return responseError(resp)
+	case status == http.StatusNotFound, isNoMethod(status):
+		u.noUpload(responseError(resp))
+		return nil
+	default:
+		u.drop()
+		return nil
 	}
-	// A body that is not http.NoBody would be sent in chunks, without length.
-	defer r.Close()
-	if _, err := v.Read(make([]byte, 1)); err != io.EOF {
-		return nil, s.note(err)
+	if err := u.follow(resp); err != nil {
+		return err
 	}
-	return http.NoBody, nil
-}
-
-func (s *blobSource) note(err error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.err = err
-	return err
-}
-
-func (s *blobSource) failure() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.err
-}
-
-type sourceBody struct {
-	*verifiedReader
-	source *blobSource
-	closed atomic.Bool
-}
-
-func (b *sourceBody) Read(p []byte) (int, error) {
-	n, err := b.verifiedReader.Read(p)
-	if err != nil && err != io.EOF && !b.closed.Load() {
-		b.source.note(err)
+	// distribution says "0-0" for want of a way to write an empty range.
+	got, _ := received(resp.Header.Get("Range"))
+	if got == 1 {
+		got = 0
 	}
-	return n, err
+	if u.offset = got; got > u.size || got == 0 && limits.whole(u.size) {
+		u.drop()
+	}
+	return nil
 }
 
-// Close may come while Read runs, when the registry answers early; what Read
-// says then is not the content's fault.
-func (b *sourceBody) Close() error {
-	b.closed.Store(true)
-	return b.verifiedReader.Close()
+// isNoMethod tells whether the registry does not offer the request at all.
+func isNoMethod(status int) bool {
+	return status == http.StatusMethodNotAllowed || status == http.StatusNotImplemented
+}
+
+// Mount asks for the blob in distribution-spec 1.1's way, "Mounting a blob
+// from another repository". What the registry begins instead is taken back.
+func (r *remoteRepository) Mount(ctx context.Context, desc ocispec.Descriptor, from string) (bool, error) {
+	op := r.pushing("mount blob " + short(desc) + " from " + clip(from))
+	source, err := r.host.reference(from)
+	if err := errors.Join(checkDescriptor(desc), err); err != nil {
+		return false, op.fail(err)
+	}
+	if !r.host.lessons.mayMount() {
+		return false, nil
+	}
+	ctx = auth.AppendRepositoryScope(ctx, r.repo.Reference, auth.ActionPull, auth.ActionPush)
+	ctx = auth.AppendRepositoryScope(ctx, source, auth.ActionPull)
+	query := url.Values{"mount": {string(digest.Digest(desc.Digest))}, "from": {source.Repository}}
+	resp, err := r.host.do(ctx, http.MethodPost, r.endpoint("blobs/uploads/")+"?"+query.Encode())
+	if err != nil {
+		if err = r.host.fail(op, err); errors.Is(err, ErrUnauthorized) { // to read the other
+			return false, nil
+		}
+		return false, err
+	}
+	defer resp.Body.Close()
+	switch status := resp.StatusCode; {
+	case status == http.StatusCreated:
+		r.host.lessons.mount(true)
+		return true, nil
+	case isTemporary(status):
+		return false, r.host.fail(op, responseError(resp))
+	case status == http.StatusAccepted:
+		r.cancelUpload(ctx, resp)
+	}
+	r.host.lessons.mount(false)
+	return false, nil
+}
+
+// cancelUpload takes an upload back, best effort: registries forget it anyway.
+func (r *remoteRepository) cancelUpload(ctx context.Context, begun *http.Response) {
+	location, err := begun.Location()
+	if err != nil || !sameOrigin(location, begun.Request.URL) {
+		return
+	}
+	if resp, err := r.host.do(ctx, http.MethodDelete, location.String()); err == nil {
+		resp.Body.Close()
+	}
 }

@@ -50,7 +50,7 @@ func (v *verifiedReader) Read(p []byte) (int, error) {
 		return n, io.EOF
 	}
 	if err == io.EOF {
-		err = fmt.Errorf("the content has %d bytes instead of %d: it changed since it was described", v.desc.Size-v.left, v.desc.Size)
+		err = errLength(v.desc.Size-v.left, v.desc.Size)
 	}
 	v.err = err
 	return n, err
@@ -60,7 +60,7 @@ func (v *verifiedReader) Read(p []byte) (int, error) {
 func (v *verifiedReader) finish() error {
 	switch n, err := io.ReadFull(v.r, make([]byte, 1)); {
 	case n > 0:
-		return fmt.Errorf("the content has more than %d bytes: it changed since it was described", v.desc.Size)
+		return errTooLong(v.desc.Size)
 	case !errors.Is(err, io.EOF):
 		return err
 	}
@@ -68,6 +68,14 @@ func (v *verifiedReader) finish() error {
 		return fmt.Errorf("the content has digest %s instead of %s: it changed since it was described", got, v.desc.Digest)
 	}
 	return io.EOF
+}
+
+func errLength(got, want int64) error {
+	return fmt.Errorf("the content has %d bytes instead of %d: it changed since it was described", got, want)
+}
+
+func errTooLong(want int64) error {
+	return fmt.Errorf("the content has more than %d bytes: it changed since it was described", want)
 }
 
 // checkDescriptor refuses descriptors that cannot be right, before their
