@@ -2,8 +2,10 @@
 //
 //   - WriteFile replaces one file: a reader sees the old bytes or the new
 //     ones, whatever happens in between.
-//   - Root is a folder that what is written cannot leave. Create returns a
-//     Pending file, which appears under its name only when Commit says so.
+//   - Root is a folder that what is read or written cannot leave. Create
+//     returns a Pending file, which appears under its name only when Commit
+//     says so, alone or together with many others.
+//   - Store is a folder of files by digest, which clones of a repository share.
 //   - StatCache remembers the digests of files that did not change, so that
 //     a second look at ten gigabytes costs one stat each.
 //

@@ -6,14 +6,17 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"time"
 )
 
-// Root is a folder that nothing written through it can leave, neither by ".."
-// nor through a symbolic link, also when somebody changes the folder at the
-// same time. Its methods may be called concurrently.
+// Root is a folder that nothing read or written through it can leave, neither
+// by ".." nor through a symbolic link, also when somebody changes the folder at
+// the same time. Its methods may be called concurrently.
 type Root struct {
 	root *os.Root
+	self *os.File // the folder, open since before anything is written; nil where that cannot be
 }
 
 // OpenRoot opens dir and creates it when it does not exist. dir itself is
@@ -26,14 +29,66 @@ func OpenRoot(dir string) (*Root, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open folder %s: %w", dir, err)
 	}
-	return &Root{root: root}, nil
+	self, err := root.Open(".")
+	if err != nil {
+		self = nil // only needed to sync many files at once
+	}
+	return &Root{root: root, self: self}, nil
 }
 
 // Close releases the folder. Pending files must be committed or aborted before.
-func (r *Root) Close() error { return r.root.Close() }
+func (r *Root) Close() error {
+	if r.self != nil {
+		r.self.Close()
+	}
+	return r.root.Close()
+}
 
 // Name returns the folder as OpenRoot was given it.
 func (r *Root) Name() string { return r.root.Name() }
+
+// File returns where the file path is, for those who read it by name.
+func (r *Root) File(path string) string {
+	return filepath.Join(r.root.Name(), filepath.FromSlash(path))
+}
+
+// Stat returns what is known of the regular file at path. Anything else, and
+// what lies behind a symbolic link, is fs.ErrNotExist.
+func (r *Root) Stat(path string) (fs.FileInfo, error) {
+	name, err := localName(path)
+	if err != nil {
+		return nil, r.fail("look at", path, err)
+	}
+	for i := range len(name) {
+		if name[i] != filepath.Separator {
+			continue
+		}
+		if info, err := r.root.Lstat(name[:i]); err != nil || !info.IsDir() {
+			return nil, r.fail("look at", path, fs.ErrNotExist)
+		}
+	}
+	info, err := r.root.Lstat(name)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		return nil, r.fail("look at", path, underlying(err))
+	}
+	return info, nil
+}
+
+// Open opens the regular file at path for reading. Like Stat it follows no
+// symbolic link.
+func (r *Root) Open(path string) (*os.File, error) {
+	if _, err := r.Stat(path); err != nil {
+		return nil, err
+	}
+	f, err := r.root.Open(filepath.FromSlash(path))
+	if err != nil {
+		return nil, r.fail("open", path, underlying(err))
+	}
+	return f, nil
+}
 
 // Create begins to write the file path, which is relative to the root and has
 // / between its folders. Folders are made as needed; one that exists must not
@@ -48,10 +103,10 @@ func (r *Root) Create(path string, perm fs.FileMode) (*Pending, error) {
 }
 
 func (r *Root) create(path string, perm fs.FileMode) (*Pending, error) {
-	if !fs.ValidPath(path) || path == "." || strings.Contains(path, `\`) || !filepath.IsLocal(filepath.FromSlash(path)) {
-		return nil, errors.New("not a path inside the folder")
+	name, err := localName(path)
+	if err != nil {
+		return nil, err
 	}
-	name := filepath.FromSlash(path)
 	if err := r.makeParents(name); err != nil {
 		return nil, err
 	}
@@ -59,11 +114,20 @@ func (r *Root) create(path string, perm fs.FileMode) (*Pending, error) {
 		return nil, err
 	}
 	part := partName(name)
-	f, err := r.root.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	f, err := r.root.OpenFile(part, os.O_RDWR|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return nil, err
 	}
 	return &Pending{root: r, path: path, name: name, part: part, file: f}, nil
+}
+
+// localName returns path in the system's form, if it stays inside a folder.
+func localName(path string) (string, error) {
+	name := filepath.FromSlash(path)
+	if !fs.ValidPath(path) || path == "." || strings.Contains(path, `\`) || !filepath.IsLocal(name) {
+		return "", errors.New("not a path inside the folder")
+	}
+	return name, nil
 }
 
 // makeParents makes the folders above name. os.Root follows symbolic links
@@ -75,10 +139,13 @@ func (r *Root) makeParents(name string) error {
 			continue
 		}
 		dir := name[:i]
-		if err := r.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
 		info, err := r.root.Lstat(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			if err := r.root.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+				return err
+			}
+			info, err = r.root.Lstat(dir)
+		}
 		if err != nil {
 			return err
 		}
@@ -119,76 +186,44 @@ func (r *Root) fail(doing, path string, err error) error {
 	return fmt.Errorf("%s %s in %s: %w", doing, path, r.root.Name(), err)
 }
 
-// Pending is a file that is being written and not yet visible under its name.
-// It must be used by one goroutine at a time. Several Pending files for one
-// path may exist; the last to commit wins.
-type Pending struct {
-	root *Root
-	path string // as given
-	name string // in the system's form
-	part string
-	file *os.File // nil when committed or aborted
-	err  error    // of the first Write that failed
-}
+var partRE = regexp.MustCompile(`^(.+)` + regexp.QuoteMeta(partInfix) + `[0-9a-f]{1,16}$`)
 
-// Write appends to the file.
-func (p *Pending) Write(b []byte) (int, error) {
-	if p.file == nil {
-		return 0, p.root.fail("write", p.path, fs.ErrClosed)
-	}
-	n, err := p.file.Write(b)
-	if err != nil {
-		err = p.root.fail("write", p.path, err)
-		if p.err == nil {
-			p.err = err
+// RemoveStale removes what a run that crashed left of paths: unfinished files
+// that were last written to before that time. It is best effort.
+func (r *Root) RemoveStale(paths []string, before time.Time) {
+	folders := map[string]map[string]bool{} // folder -> beginnings of the names of unfinished files
+	for _, path := range paths {
+		name, err := localName(path)
+		if err != nil {
+			continue
 		}
+		dir, base := filepath.Split(name)
+		if folders[dir] == nil {
+			folders[dir] = map[string]bool{}
+		}
+		folders[dir][clipBase(base)] = true
 	}
-	return n, err
+	for dir, bases := range folders {
+		r.removeStale(dir, bases, before)
+	}
 }
 
-// Commit makes the file visible, complete and on disk, in place of the one
-// that was there. When it fails, or when a Write failed before, the old file
-// stays and the written bytes are removed.
-func (p *Pending) Commit() error {
-	if p.err != nil {
-		p.Abort()
-		return p.err
-	}
-	if p.file == nil {
-		return p.root.fail("commit", p.path, fs.ErrClosed)
-	}
-	if err := p.commit(); err != nil {
-		p.Abort()
-		return p.root.fail("commit", p.path, err)
-	}
-	return nil
-}
-
-func (p *Pending) commit() error {
-	if err := p.file.Sync(); err != nil {
-		return err
-	}
-	if err := p.file.Close(); err != nil {
-		return err
-	}
-	if err := p.root.checkTarget(p.name); err != nil {
-		return err
-	}
-	if err := renameOver(p.root.root.Rename, p.part, p.name); err != nil {
-		return err
-	}
-	p.file = nil
-	syncDir(p.root.root.Open, filepath.Dir(p.name))
-	return nil
-}
-
-// Abort removes what was written. After Commit it does nothing, so that it
-// can be deferred.
-func (p *Pending) Abort() {
-	if p.file == nil {
+func (r *Root) removeStale(dir string, bases map[string]bool, before time.Time) {
+	f, err := r.root.Open(filepath.Clean(dir))
+	if err != nil {
 		return
 	}
-	p.file.Close()
-	p.root.root.Remove(p.part)
-	p.file = nil
+	defer f.Close()
+	names, _ := f.Readdirnames(-1)
+	for _, name := range names {
+		m := partRE.FindStringSubmatch(name)
+		if m == nil || !bases[m[1]] {
+			continue
+		}
+		// Stat follows no symbolic link, so that nothing behind one is removed.
+		info, err := r.Stat(filepath.ToSlash(dir + name))
+		if err == nil && info.ModTime().Before(before) {
+			r.root.Remove(dir + name)
+		}
+	}
 }

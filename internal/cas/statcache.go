@@ -29,7 +29,7 @@ const racyWindow = 2 * time.Second
 
 const (
 	bufferSize = 1 << 20
-	maxEntries = 1_000_000
+	maxEntries = 3_000_000
 )
 
 // StatCache remembers the SHA-256 of files for as long as device, inode, size,
@@ -97,6 +97,23 @@ func (c *StatCache) Digest(ctx context.Context, path string) (ref.Digest, int64,
 	defer buffers.Put(buf)
 	info, err := c.digest(ctx, path, *buf, func(int64) {})
 	return info.Digest, info.Size, info.Executable, err
+}
+
+// Known is Digest for a regular file that need not be read. path is absolute,
+// info is what Lstat has just said of it. What is not known, or no regular
+// file, is for Digest.
+func (c *StatCache) Known(path string, info fs.FileInfo) (FileInfo, bool) {
+	// The times that a folder of Windows lists lag behind those of the file.
+	if runtime.GOOS == "windows" || !info.Mode().IsRegular() {
+		return FileInfo{}, false
+	}
+	sum, ok := c.get(filepath.Clean(path), stampOf(info))
+	if !ok {
+		return FileInfo{}, false
+	}
+	known := fileInfo(info, sum[:])
+	known.Path = path
+	return known, true
 }
 
 // DigestAll is Digest for many files, in the order of paths, with so many

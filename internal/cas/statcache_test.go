@@ -77,6 +77,42 @@ func TestStatCacheRemembers(t *testing.T) {
 	}
 }
 
+func TestStatCacheKnown(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("nothing is known from a listing")
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "model")
+	writeFile(t, file, "hello")
+	must(t, os.Chmod(file, 0o755))
+	c := newTestCache(t, "", time.Hour)
+	known := func(path string) (FileInfo, bool) {
+		t.Helper()
+		info, err := os.Lstat(path)
+		must(t, err)
+		return c.Known(path, info)
+	}
+	if got, ok := known(file); ok {
+		t.Errorf("known before it was read: %v", got)
+	}
+	c.want(t, file, "hello", 1)
+	want := FileInfo{Path: file, Digest: ref.Of([]byte("hello")), Size: 5, Executable: true}
+	if got, ok := known(file); !ok || got != want {
+		t.Errorf("got %v, %v, want %v", got, ok, want)
+	}
+	link := filepath.Join(dir, "link")
+	must(t, os.Symlink(file, link))
+	for _, path := range []string{link, dir} {
+		if got, ok := known(path); ok {
+			t.Errorf("%s: got %v", path, got)
+		}
+	}
+	writeFile(t, file, "hello!")
+	if got, ok := known(file); ok {
+		t.Errorf("known after a change: %v", got)
+	}
+}
+
 func TestStatCacheSeesChanges(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "model")

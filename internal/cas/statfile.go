@@ -26,7 +26,7 @@ import (
 const (
 	statMagic    = "waybill stat 1\n"
 	fixedSize    = 5*8 + 32
-	maxStatFile  = 512 << 20
+	maxStatFile  = 1 << 30
 	maxPathBytes = 1<<16 - 1
 )
 

@@ -44,15 +44,14 @@ func writePart(part string, data []byte, perm fs.FileMode) error {
 	return errors.Join(err, f.Close())
 }
 
-// partName returns a new name beside path. File systems allow 255 bytes a
-// name, so long names are cut.
+// partName returns a new name beside path.
 func partName(path string) string {
 	dir, base := filepath.Split(path)
-	if len(base) > 200 {
-		base = base[:200]
-	}
-	return dir + base + partInfix + strconv.FormatUint(rand.Uint64(), 16)
+	return dir + clipBase(base) + partInfix + strconv.FormatUint(rand.Uint64(), 16)
 }
+
+// clipBase leaves room for an ending: file systems allow 255 bytes a name.
+func clipBase(base string) string { return base[:min(len(base), 200)] }
 
 // syncDir makes a rename in dir survive a power failure. It is best effort:
 // some file systems, and Windows, cannot sync a folder.
