@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -32,7 +33,7 @@ func TestPull(t *testing.T) {
 		root := openRoot(t, dir)
 		items := []Item{item("a.bin", "a", 0o644), item("deep/er/large.bin", large, 0o644), item("empty.bin", "", 0o644), item("run.sh", "a", 0o755)}
 		stats, err := Pull(context.Background(), repo, items, root, Options{})
-		if want := (Stats{Downloaded: 3, Skipped: 1, Bytes: int64(len(large)) + 1}); err != nil || stats != want {
+		if want := (Stats{Downloaded: 3, Skipped: 1, Bytes: int64(len(large)) + 1, Received: int64(len(large)) + 1}); err != nil || stats != want {
 			t.Fatalf("got %+v, %v, want %+v", stats, err, want)
 		}
 		want := map[string]string{
@@ -62,7 +63,7 @@ func TestPull(t *testing.T) {
 		if runtime.GOOS == "windows" {
 			return
 		}
-		if want := (Stats{Downloaded: 1, Skipped: 3, Bytes: int64(len(large))}); err != nil || stats != want {
+		if want := (Stats{Downloaded: 1, Skipped: 3, Bytes: int64(len(large)), Received: int64(len(large)), Reused: 1}); err != nil || stats != want {
 			t.Errorf("repair: got %+v, %v, want %+v", stats, err, want)
 		}
 		want["own.txt"] = "-rw------- the user's"
@@ -115,9 +116,6 @@ func TestPullFaults(t *testing.T) {
 		}, "after 1048576 of 3145728 bytes", fault},
 		"no answer": {func(io.ReadCloser) (io.ReadCloser, error) { return nil, fault }, "connection reset", fault},
 		"not found": {func(io.ReadCloser) (io.ReadCloser, error) { return nil, registry.ErrNotFound }, "bad.bin", registry.ErrNotFound},
-		"last bytes": {func(good io.ReadCloser) (io.ReadCloser, error) {
-			return io.NopCloser(io.MultiReader(good, failingReader{fault})), nil
-		}, "connection reset", fault},
 	} {
 		t.Run(name, func(t *testing.T) {
 			repo := repository(t, "oci-layout:registry")
@@ -134,9 +132,11 @@ func TestPullFaults(t *testing.T) {
 				}
 				t.Cleanup(func() { good.Close() })
 				return c.blob(good)
+			}, part: func(context.Context, ocispec.Descriptor, int64, int64) (io.ReadCloser, int64, error) {
+				return nil, 0, registry.ErrRange
 			}}
 			items := []Item{item("1.bin", "a", 0o644), item("new/2.bin", "b", 0o644), item("bad.bin", large, 0o644), item("bad-twin.bin", large, 0o755), item("3.bin", "c", 0o644)}
-			_, err := Pull(context.Background(), failing, items, openRoot(t, dir), Options{})
+			_, err := Pull(context.Background(), failing, items, openRoot(t, dir), Options{RetryWait: time.Microsecond})
 			if err == nil || !errors.Is(err, c.is) || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "pull bad.bin: ") {
 				t.Errorf("got %v", err)
 			}
@@ -150,7 +150,7 @@ func TestPullFaults(t *testing.T) {
 			}
 		})
 	}
-	if n := read.Load(); n > int64(len(large))+1 {
+	if n := read.Load(); n > int64(len(large))+1<<20 {
 		t.Errorf("%d bytes of an endless answer were read", n)
 	}
 }

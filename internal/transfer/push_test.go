@@ -136,7 +136,7 @@ func TestPushRetried(t *testing.T) {
 	var begun []int64 // how far the upload was when it began again
 	last := int64(0)
 	stats, err := Push(context.Background(), retrying, []Source{source("large.bin", large)}, Options{Progress: func(e Event) {
-		if e.Done == 0 {
+		if e.Name != "" && e.Done == 0 {
 			begun = append(begun, last)
 		}
 		last = e.Done

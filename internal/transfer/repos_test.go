@@ -45,6 +45,7 @@ func repository(t testing.TB, url string) registry.Repository {
 type altered struct {
 	registry.Repository
 	blob func(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error)
+	part func(ctx context.Context, desc ocispec.Descriptor, offset, length int64) (io.ReadCloser, int64, error)
 	push func(ctx context.Context, desc ocispec.Descriptor, open func() (io.ReadCloser, error)) error
 }
 
@@ -53,6 +54,13 @@ func (a altered) Blob(ctx context.Context, desc ocispec.Descriptor) (io.ReadClos
 		return a.Repository.Blob(ctx, desc)
 	}
 	return a.blob(ctx, desc)
+}
+
+func (a altered) BlobRange(ctx context.Context, desc ocispec.Descriptor, offset, length int64) (io.ReadCloser, int64, error) {
+	if a.part == nil {
+		return a.Repository.BlobRange(ctx, desc, offset, length)
+	}
+	return a.part(ctx, desc, offset, length)
 }
 
 func (a altered) PushBlob(ctx context.Context, desc ocispec.Descriptor, open func() (io.ReadCloser, error)) error {

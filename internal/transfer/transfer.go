@@ -11,6 +11,7 @@
 //   - Pull writes beside the target, verifies size and digest while it writes,
 //     and puts files in place only when all of them are complete. After an
 //     error the target is as it was before.
+//   - A connection that breaks goes on where it broke.
 //   - The first error stops everything else and is the one returned.
 package transfer
 
@@ -18,31 +19,64 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/waybill-dev/waybill/internal/cas"
 	"github.com/waybill-dev/waybill/internal/ref"
 )
 
 // Options are the same for both directions. The zero value is right for most
 // callers.
 type Options struct {
-	Concurrency int      // blobs at a time; 0 means DefaultConcurrency
+	Concurrency int      // blobs or ranges at a time; 0 means DefaultConcurrency
 	Progress    Progress // may be nil
+
+	// Digest returns the digest of a file by its name in the file system, from
+	// a stat cache for example. When nil, Pull reads what is there.
+	Digest func(ctx context.Context, file string) (ref.Digest, error)
+	// Index, if not nil, tells Pull how files are put together of chunks: of
+	// packs, which have no blob for each file, or of layers of which only some
+	// ranges are missing. It is one that DecodeIndex or Pack returned. Items
+	// that it does not have are blobs.
+	Index *Index
+	// Cuts finds in the files at the target the chunks that Index names; it
+	// must be what the files were cut with. May be nil.
+	Cuts Cuts
+	// Cache is asked before the registry, and is given what came from there.
+	// Without it a pull that fails begins again from the beginning. May be nil.
+	Cache *cas.Store
+	// Now tells which remains of crashed pulls are stale; time.Now when nil.
+	Now func() time.Time
+	// RetryWait is the pause before a broken download goes on; it doubles with
+	// each further try. 250 ms when zero.
+	RetryWait time.Duration
 }
 
 // DefaultConcurrency keeps a link busy without tripping the rate limits of
 // public registries.
 const DefaultConcurrency = 4
 
-// Progress is told how far each blob is, from several goroutines but one call
-// at a time. It must return quickly: transfers wait for it.
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.RetryWait <= 0 {
+		o.RetryWait = 250 * time.Millisecond
+	}
+	return o
+}
+
+// Progress is told how far each blob or file is, from several goroutines but
+// one call at a time. It must return quickly: transfers wait for it.
 type Progress func(Event)
 
-// Event says how far a blob is. The first event of a blob has Done 0 unless it
-// is skipped; the last has Done == Total. An upload that is tried again begins
-// again at 0.
+// Event says how far a blob or file is. The very first event has no name and
+// tells how many bytes all of them have together. The first one of a blob has
+// Done 0 unless it is skipped; the last has Done == Total. What is tried again
+// begins again at 0.
 type Event struct {
 	Name        string // of the source or item
 	Done, Total int64  // bytes
@@ -52,9 +86,11 @@ type Event struct {
 // Stats sums up a transfer, also one that failed: what was done until then.
 type Stats struct {
 	Uploaded   int   // blobs sent
-	Downloaded int   // blobs fetched
+	Downloaded int   // files fetched, as a whole or in part
 	Skipped    int   // sources or items that needed no transfer of their own
-	Bytes      int64 // of the blobs sent or fetched
+	Bytes      int64 // of the blobs sent, or of what was missing of the files fetched
+	Received   int64 // bytes that came from the registry, with those in vain
+	Reused     int64 // bytes of files that came from other files or the cache
 }
 
 // meter counts and reports. It is safe for concurrent use.
@@ -63,6 +99,10 @@ type meter struct {
 	progress Progress
 	stats    Stats
 }
+
+// eventStep is how many bytes pass between two events of a blob: often enough
+// for a smooth bar, seldom enough to cost nothing.
+const eventStep = 1 << 20
 
 func (m *meter) event(e Event) {
 	if m.progress == nil {
@@ -73,10 +113,15 @@ func (m *meter) event(e Event) {
 	m.progress(e)
 }
 
-func (m *meter) skip(name string, size int64) {
+// noted counts what needed no transfer.
+func (m *meter) noted() {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.stats.Skipped++
-	m.mu.Unlock()
+}
+
+func (m *meter) skip(name string, size int64) {
+	m.noted()
 	m.event(Event{Name: name, Done: size, Total: size, Skipped: true})
 }
 
@@ -90,6 +135,24 @@ func (m *meter) moved(up bool, size int64) {
 	}
 	m.stats.Bytes += size
 }
+
+func (m *meter) received(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stats.Received += n
+}
+
+func (m *meter) reused(n int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.stats.Reused += n
+}
+
+// buffers are what bytes pass through.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, 256<<10)
+	return &b
+}}
 
 // each runs f for 0…n-1, a few at a time, and returns the first error. f is
 // given a context that ends with that error.
