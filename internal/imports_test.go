@@ -44,13 +44,13 @@ var mayImport = map[string]string{
 	"evaluate": "table stats report ref",
 	"transfer": "registry cas ref",
 	"evidence": "registry report manifest ref canonical",
-	"artifact": "transfer modelfile table manifest registry cas ref report canonical",
+	"artifact": "transfer evidence modelfile table manifest registry cas ref report canonical",
 
 	"datacheck":  "profile table stats manifest report ref schemas",
 	"modelcheck": "modelfile manifest report ref schemas",
 	"workspace":  "gitrepo manifest ledger registry cas ref report canonical",
 	"lock":       "artifact modelfile profile evaluate table workspace evidence manifest registry cas ref report canonical",
-	"check":      "datacheck modelcheck evaluate table workspace evidence artifact lock manifest ref report canonical",
+	"check":      "datacheck modelcheck evaluate table workspace evidence artifact transfer lock manifest ref report canonical",
 	"promotion":  "workspace check evidence ledger artifact lock manifest ref report canonical",
 	"doctor":     "workspace artifact ledger evidence lock manifest ref report canonical",
 

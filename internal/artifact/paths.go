@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
@@ -31,9 +32,15 @@ func checkPaths(files []manifest.File) error {
 		}
 		byFold[folded] = f.Path
 	}
+	folder := "" // of the file before: most share theirs
 	for _, f := range files {
 		folded := fold(f.Path)
-		for i := range len(folded) {
+		last := strings.LastIndexByte(folded, '/')
+		if last < 0 || folded[:last] == folder {
+			continue
+		}
+		folder = folded[:last]
+		for i := range last + 1 {
 			if folded[i] != '/' {
 				continue
 			}
@@ -70,6 +77,9 @@ func reserved(p string) string {
 // fold maps strings that differ only in case to one string: each rune becomes
 // the smallest of its orbit under Unicode's simple folding.
 func fold(s string) string {
+	if isASCII(s) {
+		return strings.ToLower(s)
+	}
 	return strings.Map(func(r rune) rune {
 		least := r
 		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
@@ -77,6 +87,15 @@ func fold(s string) string {
 		}
 		return unicode.ToLower(least)
 	}, s)
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // checkOneSize refuses one digest with two sizes: one of them is a lie.

@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/transfer"
 )
 
 // What Read accepts is wider than what Encode writes, because other tools
@@ -29,6 +30,9 @@ type Remote struct {
 	Kind          manifest.Kind
 	Files         []manifest.File // sorted by path; splits are not known to a registry
 	ContentDigest ref.Digest      // recomputed from Files
+	// Index says where the files are in the packs; nil unless the artifact is a
+	// packed dataset.
+	Index *transfer.Index
 }
 
 // Read fetches the manifest with this digest and returns what it holds. It
@@ -40,7 +44,15 @@ func Read(ctx context.Context, repo registry.Repository, digest ref.Digest) (*Re
 	if err != nil {
 		return nil, fmt.Errorf("read artifact: %w", err)
 	}
-	remote, err := decode(data)
+	m, kind, err := parseManifest(data)
+	var remote *Remote
+	switch {
+	case err != nil:
+	case isPacked(m):
+		remote, err = decodePacked(ctx, repo, m)
+	default:
+		remote, err = decodePlain(m, kind)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("read artifact: %s@%s: not one that this release can use: %w", repo, digest, err)
 	}
@@ -48,19 +60,22 @@ func Read(ctx context.Context, repo registry.Repository, digest ref.Digest) (*Re
 	return remote, nil
 }
 
-// decode reads a manifest. The result satisfies checkPaths.
-func decode(data []byte) (*Remote, error) {
+// parseManifest reads what is common to all layouts.
+func parseManifest(data []byte) (*ocispec.Manifest, manifest.Kind, error) {
 	if len(data) > maxManifestSize {
-		return nil, fmt.Errorf("the manifest has %d bytes, at most %d", len(data), maxManifestSize)
+		return nil, "", fmt.Errorf("the manifest has %d bytes, at most %d", len(data), maxManifestSize)
 	}
 	var m ocispec.Manifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("the manifest is not valid JSON: %w", err)
+		return nil, "", fmt.Errorf("the manifest is not valid JSON: %w", err)
 	}
 	kind, err := kindOf(&m)
-	if err != nil {
-		return nil, err
-	}
+	return &m, kind, err
+}
+
+// decodePlain reads the manifest of an artifact with one layer a file. The
+// result satisfies checkPaths.
+func decodePlain(m *ocispec.Manifest, kind manifest.Kind) (*Remote, error) {
 	switch {
 	case len(m.Layers) == 0:
 		return nil, errors.New("it has no files")
@@ -86,6 +101,7 @@ func decode(data []byte) (*Remote, error) {
 		return nil, err
 	}
 	slices.SortFunc(remote.Files, func(a, b manifest.File) int { return strings.Compare(a.Path, b.Path) })
+	var err error
 	remote.ContentDigest, err = manifest.ContentDigest(remote.Files)
 	return remote, err
 }

@@ -11,6 +11,15 @@ import (
 	"github.com/waybill-dev/waybill/internal/ref"
 )
 
+// decode reads the manifest of a plain artifact.
+func decode(data []byte) (*Remote, error) {
+	m, kind, err := parseManifest(data)
+	if err != nil {
+		return nil, err
+	}
+	return decodePlain(m, kind)
+}
+
 func TestDecodeEncoded(t *testing.T) {
 	for _, c := range []struct {
 		kind  manifest.Kind

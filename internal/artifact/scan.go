@@ -30,19 +30,20 @@ import (
 //
 // All problems of all patterns are returned together, each with its position;
 // one about a file that is not there, or a glob that matches none, is
-// fs.ErrNotExist. Files over MaxFileSize and more than MaxFiles are refused
-// before anything is hashed.
+// fs.ErrNotExist. Before anything is hashed, files over MaxFileSize and more
+// than MaxFiles are refused where each would be a layer; see IsPacked.
 func Scan(ctx context.Context, root string, a *manifest.Artifact, cache *cas.StatCache, progress func(bytes int64)) ([]manifest.File, error) {
-	if a.Dataset != nil && a.Dataset.Layout == manifest.LayoutPacked {
-		return nil, fmt.Errorf("%s: layout \"packed\" is not in this release; use \"auto\" or \"plain\"", a.Path)
+	fail := func(err error) ([]manifest.File, error) { return nil, fmt.Errorf("scan %s: %w", a.Name, err) }
+	dir, err := filepath.Abs(filepath.Join(root, filepath.FromSlash(a.Dir())))
+	if err != nil {
+		return fail(err)
 	}
-	dir := filepath.Join(root, filepath.FromSlash(a.Dir()))
 	folder, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("scan %s: %w", a.Name, err)
+		return fail(err)
 	}
 	defer folder.Close()
-	s := &scan{ctx: ctx, fsys: folder.FS(), found: map[string]match{}}
+	s := &scan{ctx: ctx, a: a, dir: dir, fsys: folder.FS(), cache: cache, index: map[string]int{}}
 	if a.Model != nil && a.Model.Card != "" {
 		s.card = path.Clean(a.Model.Card)
 	}
@@ -53,71 +54,132 @@ func Scan(ctx context.Context, root string, a *manifest.Artifact, cache *cas.Sta
 			}
 		}
 	}
-	files, err := s.files()
-	if err != nil {
-		return nil, fmt.Errorf("scan %s: %w", a.Name, err)
+	if err := s.check(); err != nil {
+		return fail(err)
 	}
-	paths := make([]string, len(files))
-	for i, f := range files {
-		paths[i] = filepath.Join(dir, filepath.FromSlash(f.Path))
+	if err := s.digest(progress); err != nil {
+		return fail(err)
 	}
-	infos, err := cache.DigestAll(ctx, paths, runtime.GOMAXPROCS(0), progress)
-	if err != nil {
-		return nil, fmt.Errorf("scan %s: %w", a.Name, err)
+	return s.files(), nil
+}
+
+// maxPackedFiles bounds what one dataset may hold in packs.
+const maxPackedFiles = 2_000_000
+
+// IsPacked tells whether the files go to the registry in packs, because the
+// manifest says so or they are too many for a layer each. Only datasets do.
+func IsPacked(a *manifest.Artifact, files []manifest.File) bool { return isPackedLayout(a, len(files)) }
+
+func isPackedLayout(a *manifest.Artifact, files int) bool {
+	if a.Dataset == nil {
+		return false
 	}
-	for i, info := range infos {
-		f := &files[i]
-		f.Size, f.Digest = info.Size, info.Digest
-		f.Executable = info.Executable && runtime.GOOS != "windows"
-		if err := checkSize(f.Path, f.Size); err != nil {
-			return nil, fmt.Errorf("scan %s: %w", a.Name, err)
-		}
+	switch a.Dataset.Layout {
+	case manifest.LayoutPacked:
+		return true
+	case manifest.LayoutPlain:
+		return false
 	}
-	return files, nil
+	return files > MaxFiles
 }
 
 // scan collects what the patterns of one manifest match.
 type scan struct {
 	ctx   context.Context
-	fsys  fs.FS // the manifest's folder
+	a     *manifest.Artifact
+	dir   string // the manifest's folder, absolute
+	fsys  fs.FS  // the same
 	card  string
-	found map[string]match
+	cache *cas.StatCache
+	found []match
+	index map[string]int // in found, by path
 	errs  []error
 }
 
 // match is a file, and the pattern that found it first.
 type match struct {
-	split string
+	manifest.File
 	pos   manifest.Pos
-	size  int64
+	known bool // the stat cache had its digest
 }
 
 func (s *scan) fail(pos manifest.Pos, err error) {
 	s.errs = append(s.errs, fmt.Errorf("%s: %w", pos, err))
 }
 
-// files returns what was found, sorted, or everything that is wrong.
-func (s *scan) files() ([]manifest.File, error) {
-	files := make([]manifest.File, 0, len(s.found))
-	for p, m := range s.found {
-		files = append(files, manifest.File{Path: p, Split: m.split})
-	}
-	slices.SortFunc(files, func(a, b manifest.File) int { return strings.Compare(a.Path, b.Path) })
-	for _, f := range files {
-		if err := checkSize(f.Path, s.found[f.Path].size); err != nil {
-			s.fail(s.found[f.Path].pos, err)
+// check sorts what was found, and returns everything that is wrong.
+func (s *scan) check() error {
+	packed := isPackedLayout(s.a, len(s.found))
+	slices.SortFunc(s.found, func(a, b match) int { return strings.Compare(a.Path, b.Path) })
+	s.index = nil // it is for adding
+	if !packed {
+		for _, m := range s.found {
+			if err := checkSize(m.Path, m.Size); err != nil {
+				s.fail(m.pos, err)
+			}
 		}
 	}
-	if len(s.errs) > 0 {
-		return nil, errors.Join(s.errs...)
+	switch {
+	case len(s.errs) > 0:
+		return errors.Join(s.errs...)
+	case len(s.found) == 0:
+		return errors.New("files: names no file; an artifact has at least one")
+	case !packed && len(s.found) > MaxFiles:
+		return s.tooMany()
 	}
-	if len(files) == 0 {
-		return nil, errors.New("files: names no file; an artifact has at least one")
+	return checkPaths(s.files())
+}
+
+func (s *scan) tooMany() error {
+	if s.a.Dataset != nil {
+		return fmt.Errorf("%d files, at most %d in layout \"plain\", where each is a layer; use layout \"auto\" or \"packed\"", len(s.found), MaxFiles)
 	}
-	if err := checkCount(len(files)); err != nil {
-		return nil, err
+	return fmt.Errorf("%d files, at most %d in a model, where each is a layer; put them into fewer files", len(s.found), MaxFiles)
+}
+
+// digest reads the files that the stat cache does not know.
+func (s *scan) digest(progress func(bytes int64)) error {
+	var paths []string
+	var at []int
+	known := int64(0)
+	for i, m := range s.found {
+		if m.known {
+			known += m.Size
+			continue
+		}
+		paths = append(paths, s.path(m.Path))
+		at = append(at, i)
 	}
-	return files, checkPaths(files)
+	if progress != nil && known > 0 {
+		progress(known)
+	}
+	infos, err := s.cache.DigestAll(s.ctx, paths, runtime.GOMAXPROCS(0), progress)
+	if err != nil {
+		return err
+	}
+	for i, info := range infos {
+		m := &s.found[at[i]]
+		m.Size, m.Digest, m.Executable = info.Size, info.Digest, info.Executable
+		if isPackedLayout(s.a, len(s.found)) {
+			continue
+		}
+		if err := checkSize(m.Path, m.Size); err != nil { // it may have grown
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scan) path(p string) string {
+	return s.dir + string(filepath.Separator) + filepath.FromSlash(p)
+}
+
+func (s *scan) files() []manifest.File {
+	files := make([]manifest.File, len(s.found))
+	for i, m := range s.found {
+		files[i] = m.File
+	}
+	return files
 }
 
 // pattern adds the files that p matches.
@@ -264,13 +326,21 @@ func (s *scan) add(p, split string, pos manifest.Pos, info fs.FileInfo) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s: is not a regular file", p)
 	}
-	if old, ok := s.found[p]; ok {
-		if old.split != split {
-			return fmt.Errorf("%s: is in split %q already (%s)", p, old.split, old.pos)
+	if i, ok := s.index[p]; ok {
+		if old := s.found[i]; old.Split != split {
+			return fmt.Errorf("%s: is in split %q already (%s)", p, old.Split, old.pos)
 		}
 		return nil
 	}
-	s.found[p] = match{split: split, pos: pos, size: info.Size()}
+	if len(s.found) == maxPackedFiles {
+		return fmt.Errorf("more than %d files; put them into archives or several datasets", maxPackedFiles)
+	}
+	m := match{File: manifest.File{Path: p, Size: info.Size(), Split: split}, pos: pos}
+	if got, ok := s.cache.Known(s.path(p), info); ok {
+		m.Digest, m.Executable, m.known = got.Digest, got.Executable, true
+	}
+	s.index[p] = len(s.found)
+	s.found = append(s.found, m)
 	return nil
 }
 

@@ -130,7 +130,7 @@ func TestRoundTrip(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := Push(ctx, repo, enc, files, c.open, transfer.Options{}); err != nil {
+			if _, err := Push(ctx, repo, enc, files, c.open, PushOptions{}); err != nil {
 				t.Fatal(err)
 			}
 			remote, err := Read(ctx, repo, enc.Digest())
@@ -146,7 +146,7 @@ func TestRoundTrip(t *testing.T) {
 				t.Fatal(err)
 			}
 			c.check(t, dir)
-			again, err := Push(ctx, repo, enc, files, c.open, transfer.Options{})
+			again, err := Push(ctx, repo, enc, files, c.open, PushOptions{})
 			if err != nil || again.Uploaded != 0 || again.Bytes != 0 || again.Skipped != len(files) {
 				t.Errorf("pushed again: %+v, %v", again, err)
 			}
@@ -172,7 +172,7 @@ func pushed(t *testing.T, repo registry.Repository, c contents) *Remote {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Push(context.Background(), repo, enc, c.files(), c.open, transfer.Options{}); err != nil {
+	if _, err := Push(context.Background(), repo, enc, c.files(), c.open, PushOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	remote, err := Read(context.Background(), repo, enc.Digest())
@@ -194,7 +194,7 @@ func TestPushChangedFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		c["b.bin"] = "after!"
-		_, err = Push(ctx, repo, enc, files, c.open, transfer.Options{Concurrency: 1})
+		_, err = Push(ctx, repo, enc, files, c.open, PushOptions{Options: transfer.Options{Concurrency: 1}})
 		if err == nil || !strings.Contains(err.Error(), "push b.bin") || !strings.Contains(err.Error(), "changed while it was being pushed") {
 			t.Errorf("got %v", err)
 		}
@@ -216,7 +216,7 @@ func TestPushOtherFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, other := range []contents{{"a.bin": "2"}, {"b.bin": "1"}, {}} {
-		if _, err := Push(context.Background(), repo, enc, other.files(), other.open, transfer.Options{}); err == nil || !strings.Contains(err.Error(), "not of these files") {
+		if _, err := Push(context.Background(), repo, enc, other.files(), other.open, PushOptions{}); err == nil || !strings.Contains(err.Error(), "not of these files") {
 			t.Errorf("%v: got %v", other, err)
 		}
 	}

@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/modelcheck"
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/transfer"
 	"github.com/waybill-dev/waybill/internal/workspace"
 )
 
@@ -66,6 +67,22 @@ func Working(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact) 
 	return t, nil
 }
 
+// setSplits says of each file to which split it belongs: what the lock says, or
+// for so many files that it does not list them the manifest.
+func setSplits(files []manifest.File, a *manifest.Artifact, lock *manifest.Lock) {
+	if len(lock.Files) == 0 {
+		artifact.AssignSplits(a, files)
+		return
+	}
+	splits := make(map[string]string, len(lock.Files))
+	for _, f := range lock.Files {
+		splits[f.Path] = f.Split
+	}
+	for i := range files {
+		files[i].Split = splits[files[i].Path]
+	}
+}
+
 // maxPredictions bounds what is fetched as evidence.
 const maxPredictions = 8 << 30
 
@@ -74,6 +91,9 @@ const maxPredictions = 8 << 30
 // working tree holds.
 func Fetched(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, lock *manifest.Lock, dir string) (Target, error) {
 	t := Target{Artifact: a, Dir: dir, Lock: lock, Content: lock.ContentDigest}
+	if !lock.Pushed() {
+		return t, workspace.NotPushed(a.Name)
+	}
 	repo, err := w.Repository(a.Name)
 	if err != nil {
 		return t, err
@@ -86,17 +106,11 @@ func Fetched(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, 
 		return t, fmt.Errorf("%s: the registry's %s holds content %s, the lock says %s; run \"waybill push %s\"",
 			a.Name, lock.Encoding.Digest, remote.ContentDigest, lock.ContentDigest, a.Name)
 	}
-	if _, err := artifact.Pull(ctx, remote, repo, dir, artifact.PullOptions{}); err != nil {
+	if _, err := artifact.Pull(ctx, remote, repo, dir, artifact.PullOptions{Options: transfer.Options{Cache: w.Cache(), Now: w.Now}}); err != nil {
 		return t, err
 	}
 	t.Files = remote.Files
-	splits := map[string]string{}
-	for _, f := range lock.Files {
-		splits[f.Path] = f.Split
-	}
-	for i := range t.Files {
-		t.Files[i].Split = splits[t.Files[i].Path]
-	}
+	setSplits(t.Files, a, lock)
 	want, ok := lock.Evidence[evidence.Predictions]
 	if !ok {
 		return t, nil

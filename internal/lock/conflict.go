@@ -26,12 +26,21 @@ func TakeSide(data []byte, ours bool) ([]byte, error) {
 	if err != nil {
 		return nil, workspace.Usage("%w", err)
 	}
-	if len(l.Files) > 0 {
-		if enc, err := artifact.Encode(l.Kind, l.Files); err != nil || enc.Digest() != l.Encoding.Digest {
+	if len(l.Files) > 0 && !encodes(l) {
+		if l.Kind == manifest.KindModel {
 			return nil, workspace.Usage("lock %s: %s: the merge mixed both sides, the encoding is not that of the files; run \"waybill lock\" with the files at hand instead of %s", l.Name, side, flag)
 		}
+		// It may be that of packs, which the files alone do not tell: the next
+		// push finds the one that is.
+		l.Encoding.Digest, l.Encoding.Size = "", 0
 	}
 	return l.Bytes()
+}
+
+// encodes tells whether the lock's encoding is the plain one of its files.
+func encodes(l *manifest.Lock) bool {
+	enc, err := artifact.Encode(l.Kind, l.Files)
+	return err == nil && enc.Digest() == l.Encoding.Digest
 }
 
 // resolve removes the marks and the lines of the other side.

@@ -48,6 +48,8 @@ type Result struct {
 	// else ours.
 	Previous *manifest.Lock
 	Files    []manifest.File
+	// Encoding is nil for a dataset in packs: pushing makes it, and Packed puts
+	// it into the lock.
 	Encoding *artifact.Encoding
 	// Evidence is to be attached to the encoding. Predictions that were made
 	// with other weights are not among it.
@@ -83,6 +85,9 @@ func Compute(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, 
 		return nil, err
 	}
 	c.readPrevious()
+	if c.Encoding == nil && c.unchanged() {
+		c.Lock.Encoding = c.Previous.Encoding
+	}
 	if a.Model != nil {
 		for _, step := range []func(context.Context) error{c.facts, c.lineage, c.predictions} {
 			if err := step(ctx); err != nil {
@@ -119,8 +124,10 @@ func (c *computation) content(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", c.a.Name, err)
 	}
-	if c.Encoding, err = artifact.Encode(c.a.Kind, c.Files); err != nil {
-		return fmt.Errorf("lock %s: %w", c.a.Name, err)
+	if !artifact.IsPacked(c.a, c.Files) {
+		if c.Encoding, err = artifact.Encode(c.a.Kind, c.Files); err != nil {
+			return fmt.Errorf("lock %s: %w", c.a.Name, err)
+		}
 	}
 	repo, err := c.w.Repository(c.a.Name)
 	if err != nil {
@@ -131,8 +138,11 @@ func (c *computation) content(ctx context.Context) (err error) {
 		Kind:          c.a.Kind,
 		Name:          c.a.Name,
 		ContentDigest: digest,
-		Encoding:      manifest.Encoding{Repository: repo.String(), Digest: c.Encoding.Digest(), Size: c.Encoding.Desc.Size},
+		Encoding:      manifest.Encoding{Repository: repo.String()},
 		Total:         manifest.Total{Files: int64(len(c.Files))},
+	}
+	if c.Encoding != nil {
+		c.encoded(c.Encoding)
 	}
 	if len(c.Files) <= manifest.MaxLockFiles {
 		c.Lock.Files = c.Files
@@ -141,6 +151,16 @@ func (c *computation) content(ctx context.Context) (err error) {
 		c.Lock.Total.Bytes += f.Size
 	}
 	return nil
+}
+
+// Packed puts the encoding that pushing made into the lock.
+func (r *Result) Packed(enc *artifact.Encoding) {
+	r.Encoding = enc
+	r.encoded(enc)
+}
+
+func (r *Result) encoded(enc *artifact.Encoding) {
+	r.Lock.Encoding.Digest, r.Lock.Encoding.Size = enc.Digest(), enc.Desc.Size
 }
 
 // readPrevious looks for what is known about these weights. Of a lock with a

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"github.com/waybill-dev/waybill/internal/canonical"
 	"github.com/waybill-dev/waybill/internal/ref"
@@ -19,7 +17,7 @@ type Lock struct {
 	Kind          Kind                   `json:"kind"`
 	Name          string                 `json:"name"`
 	ContentDigest ref.Digest             `json:"contentDigest"`
-	Encoding      Encoding               `json:"encoding"`
+	Encoding      Encoding               `json:"encoding"`        // without a digest when packs were not pushed yet
 	Files         []File                 `json:"files,omitempty"` // up to MaxLockFiles, sorted by path
 	Total         Total                  `json:"total"`
 	Facts         *Facts                 `json:"facts,omitempty"`    // models
@@ -27,6 +25,10 @@ type Lock struct {
 	Metrics       map[string]float64     `json:"metrics,omitempty"`  // rounded to 9 significant digits
 	Lineage       *Lineage               `json:"lineage,omitempty"`  // models
 }
+
+// Pushed tells whether the lock names an encoding. That of a dataset in packs is
+// known once it was pushed.
+func (l *Lock) Pushed() bool { return l.Encoding.Digest != "" }
 
 // MaxLockFiles is how many files a lock lists one by one; past it only Total
 // is kept.
@@ -88,26 +90,6 @@ type LineageDataset struct {
 	Split         string      `json:"split,omitempty"`
 	ContentDigest ref.Digest  `json:"contentDigest"`
 	Version       ref.Version `json:"version,omitzero"`
-}
-
-// ContentDigest returns the identity of a set of files: the SHA-256 of the
-// canonical JSON of [[path, size, sha256, executable], …] sorted by path
-// (bytewise). It refuses two files of one path.
-func ContentDigest(files []File) (ref.Digest, error) {
-	sorted := slices.Clone(files)
-	slices.SortFunc(sorted, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
-	rows := make([][4]any, len(sorted))
-	for i, f := range sorted {
-		if i > 0 && sorted[i-1].Path == f.Path {
-			return "", fmt.Errorf("content digest: %s is listed twice", f.Path)
-		}
-		rows[i] = [4]any{f.Path, f.Size, f.Digest.Hex(), f.Executable}
-	}
-	b, err := canonical.Marshal(rows)
-	if err != nil {
-		return "", err
-	}
-	return ref.Of(b), nil
 }
 
 // Bytes returns the lock as it stands on disk: canonical JSON, indented.

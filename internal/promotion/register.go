@@ -88,6 +88,9 @@ func Register(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact,
 	if err != nil {
 		return nil, err
 	}
+	if !lock.Pushed() {
+		return nil, workspace.NotPushed(a.Name)
+	}
 	out := &Outcome{Artifact: a.Name, ContentDigest: lock.ContentDigest, Digest: lock.Encoding.Digest, Tags: []string{}}
 	if v := registered(l.State, a.Name, lock.ContentDigest); v != nil {
 		return out.unchanged(v), nil
@@ -117,7 +120,7 @@ func Register(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact,
 	if err != nil {
 		return nil, err
 	}
-	done, err := w.Append(ctx, func(_ context.Context, now *workspace.Ledger) (workspace.Decision, error) {
+	done, err := w.Append(ctx, func(ctx context.Context, now *workspace.Ledger) (workspace.Decision, error) {
 		if v := registered(now.State, a.Name, lock.ContentDigest); v != nil {
 			out = out.unchanged(v)
 			return workspace.Decision{}, nil
@@ -125,6 +128,16 @@ func Register(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact,
 		version := next(now.State.Artifacts[a.Name], opts)
 		if err := now.State.CanRegister(a.Name, version, commit, lock.ContentDigest); err != nil {
 			return workspace.Decision{}, workspace.Usage("register %s: %w", a.Name, err)
+		}
+		tag, err := freeTag(ctx, w, a.Name, version, lock.Encoding.Digest)
+		if err != nil {
+			return workspace.Decision{}, err
+		}
+		if tag.Verdict != report.Pass {
+			r.Findings = append(r.Findings, tag)
+			r.Finish()
+			out.Message = "not registered: " + tag.Message
+			return workspace.Decision{}, nil
 		}
 		out.Version = version
 		return workspace.Decision{Message: fmt.Sprintf("register %s %s", a.Name, version), Events: []ledger.Event{{
@@ -243,6 +256,30 @@ func encoding(ctx context.Context, w *workspace.Workspace, name string, content,
 	if remote.ContentDigest != content {
 		f.Verdict, f.Message = report.Fail, "the registry's manifest holds other content"
 		f.Expected, f.Observed = string(content), string(remote.ContentDigest)
+	}
+	return f, nil
+}
+
+// freeTag checks that the registry has no tag of the version yet, unless it is
+// this content's. A tag that names something else was set by somebody who
+// numbers versions in the same place, and moving it would change what they have.
+func freeTag(ctx context.Context, w *workspace.Workspace, name string, v ref.Version, digest ref.Digest) (report.Finding, error) {
+	f := finding(name, "promotion.tag", v.OCITag())
+	repo, err := w.Repository(name)
+	if err != nil {
+		return f, err
+	}
+	desc, err := repo.Resolve(ctx, v.OCITag())
+	if isNotFound(err) {
+		return f, nil
+	}
+	if err != nil {
+		return f, err
+	}
+	if string(desc.Digest) != string(digest) {
+		f.Verdict, f.Expected, f.Observed = report.Fail, string(digest), string(desc.Digest)
+		f.Message = fmt.Sprintf("the registry's tag %s names sha256:%s… already; is another repository using %s?", v.OCITag(), f.Observed[7:19], repo)
+		f.Hint = "use a registry of its own for each repository, or another version: waybill register " + name + " --version vX.Y.Z"
 	}
 	return f, nil
 }

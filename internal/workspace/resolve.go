@@ -70,10 +70,18 @@ func (w *Workspace) Resolve(ctx context.Context, l *Ledger, r ref.Reference) (Re
 func (w *Workspace) resolveLocked(r ref.Reference) (Resolved, error) {
 	if a, err := w.Artifact(r.Name); err == nil {
 		if lock, err := w.Lock(a); err == nil && lock.ContentDigest == r.Digest {
+			if !lock.Pushed() {
+				return Resolved{}, NotPushed(r.Name)
+			}
 			return Resolved{Name: r.Name, ContentDigest: lock.ContentDigest, Digest: lock.Encoding.Digest}, nil
 		}
 	}
 	return Resolved{}, Usage("%s: no version and no lock of this working tree has this content digest", r)
+}
+
+// NotPushed is the error about a lock that names no encoding yet.
+func NotPushed(name string) error {
+	return Usage("%s: the lock names content that was never pushed; run \"waybill push %s\"", name, name)
 }
 
 // ArtifactAt reads the manifest of the artifact name as it stands in a commit:

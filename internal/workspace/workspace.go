@@ -214,6 +214,60 @@ func (w *Workspace) SaveStats() {
 	}
 }
 
+// maxCache bounds what the cache holds that no clone has any more, in bytes.
+const maxCache = 10_000_000_000
+
+// Cache is the content cache that the clones on this machine share: in the
+// folder that WAYBILL_CACHE names, or in the user's cache folder. It is nil when
+// WAYBILL_CACHE is "off", and for a registry that is a folder of this machine.
+func (w *Workspace) Cache() *cas.Store {
+	dir := w.opts.Getenv("WAYBILL_CACHE")
+	if reg, err := w.Registry(); dir == "off" || err != nil || reg.IsFolder() {
+		return nil
+	}
+	if dir == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return nil
+		}
+		dir = filepath.Join(user, "waybill")
+	}
+	if !filepath.IsAbs(dir) {
+		dir = filepath.Join(w.Root(), dir)
+	}
+	return cas.OpenStore(dir, maxCache)
+}
+
+// Held is the digest of the encoding whose files were pushed from or pulled into
+// the working tree last, "" when that is not known.
+func (w *Workspace) Held(name string) ref.Digest {
+	data, err := readCapped(filepath.Join(w.privateDir(), "held", name))
+	if err != nil {
+		return ""
+	}
+	d, err := ref.ParseDigest(strings.TrimSpace(string(data)))
+	if err != nil {
+		return ""
+	}
+	return d
+}
+
+// SetHeld remembers what Held returns. Losing it costs only transfers, so a
+// failure is a warning.
+func (w *Workspace) SetHeld(name string, d ref.Digest) {
+	if w.Held(name) == d {
+		return
+	}
+	dir := filepath.Join(w.privateDir(), "held")
+	err := os.MkdirAll(dir, 0o755)
+	if err == nil {
+		err = cas.WriteFile(filepath.Join(dir, name), []byte(string(d)+"\n"), 0o644)
+	}
+	if err != nil {
+		w.warn(err.Error())
+	}
+}
+
 // Actor is who runs the command: in a workflow the account that GitHub names,
 // elsewhere the Git identity, which no forge vouches for (id 0).
 func (w *Workspace) Actor() (ledger.Actor, error) {

@@ -1,0 +1,249 @@
+package artifact
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/waybill-dev/waybill/internal/canonical"
+	"github.com/waybill-dev/waybill/internal/manifest"
+	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/transfer"
+)
+
+// Media types of the layers of a packed dataset: first the index, which says
+// where in the packs each file is, then every pack that a file needs. They have
+// no titles: a tool that does not know packs has no files to write.
+const (
+	typeIndex = "application/vnd.waybill.index.v1+zstd"
+	typePack  = "application/vnd.waybill.pack.v1"
+)
+
+// EncodePacked returns the packed encoding that index describes; blob is the
+// index as it is stored. Other packs may hold the same files, so that one
+// content digest can have several packed encodings.
+func EncodePacked(index *transfer.Index, blob []byte) (*Encoding, error) {
+	if len(index.Files) == 0 {
+		return nil, errors.New("there are no files: an artifact has at least one")
+	}
+	layers := make([]ocispec.Descriptor, 0, 1+len(index.Blobs))
+	layers = append(layers, describe(typeIndex, blob))
+	for _, b := range index.Blobs {
+		layers = append(layers, ocispec.Descriptor{MediaType: typePack, Digest: digest.Digest(b.Digest), Size: b.Size})
+	}
+	if len(layers) > MaxFiles {
+		return nil, fmt.Errorf("%d packs, at most %d", len(index.Blobs), MaxFiles-1)
+	}
+	enc := &Encoding{MediaType: ocispec.MediaTypeImageManifest, Config: []byte("{}"), Layers: layers}
+	enc.ConfigDesc = describe(ocispec.MediaTypeEmptyJSON, enc.Config)
+	var err error
+	enc.Manifest, err = canonical.Marshal(ocispec.Manifest{
+		Versioned:    specs.Versioned{SchemaVersion: 2},
+		MediaType:    enc.MediaType,
+		ArtifactType: TypeDataset,
+		Config:       enc.ConfigDesc,
+		Layers:       layers,
+	})
+	if err != nil {
+		return nil, err
+	}
+	enc.Desc = describe(enc.MediaType, enc.Manifest)
+	enc.Desc.ArtifactType = TypeDataset
+	return enc, nil
+}
+
+// PackOptions are those of PushPacked.
+type PackOptions struct {
+	transfer.Options
+	// Previous are manifests of earlier versions in the same repository, the
+	// nearest first. What they hold is not sent again. Those that are gone, or
+	// are not packed, are passed over.
+	Previous []ref.Digest
+}
+
+// maxPrevious bounds how many indexes are read for one push.
+const maxPrevious = 4
+
+// PushPacked brings the files of a dataset into repo in packs, and returns the
+// encoding. Like Push it stores the manifest last, sets no tag, and sends only
+// the rest when it is called again. When one of the previous versions is these
+// files and complete, that is the encoding, and nothing is sent.
+func PushPacked(ctx context.Context, repo registry.Repository, files []manifest.File,
+	open func(manifest.File) func() (*os.File, error), opts PackOptions) (*Encoding, transfer.Stats, error) {
+	fail := func(stats transfer.Stats, err error) (*Encoding, transfer.Stats, error) {
+		return nil, stats, fmt.Errorf("push: %w", err)
+	}
+	if err := checkPacked(files); err != nil {
+		return fail(transfer.Stats{}, err)
+	}
+	content, err := manifest.ContentDigest(files)
+	if err != nil {
+		return fail(transfer.Stats{}, err)
+	}
+	var previous []*transfer.Index
+	for _, d := range opts.Previous[:min(len(opts.Previous), maxPrevious)] {
+		remote, enc, err := readPacked(ctx, repo, d)
+		if errors.Is(err, errNotPacked) || errors.Is(err, registry.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return fail(transfer.Stats{}, err)
+		}
+		if remote.ContentDigest == content {
+			complete, err := hasAll(ctx, repo, enc.Layers)
+			if err != nil {
+				return fail(transfer.Stats{}, err)
+			}
+			if complete {
+				return enc, transfer.Stats{Skipped: len(enc.Layers)}, nil
+			}
+		}
+		previous = append(previous, remote.Index)
+	}
+	sources := make([]transfer.PackSource, len(files))
+	for i, f := range files {
+		sources[i] = transfer.PackSource{Path: f.Path, Size: f.Size, Digest: f.Digest, Executable: f.Executable, Open: open(f)}
+	}
+	index, stats, err := transfer.Pack(ctx, repo, sources, transfer.PackOptions{
+		Previous: previous, Cuts: Cuts, Concurrency: opts.Concurrency, Progress: opts.Progress,
+	})
+	if err != nil {
+		return nil, stats, err
+	}
+	blob, err := index.Encode()
+	if err != nil {
+		return fail(stats, err)
+	}
+	enc, err := EncodePacked(index, blob)
+	if err != nil {
+		return fail(stats, err)
+	}
+	if err := pushBytes(ctx, repo, enc.Layers[0], blob); err != nil {
+		return fail(stats, fmt.Errorf("the index: %w", err))
+	}
+	return enc, stats, pushManifest(ctx, repo, enc)
+}
+
+// checkPacked is checkFiles for the packed layout, which has no limit for the
+// size of a file.
+func checkPacked(files []manifest.File) error {
+	if len(files) == 0 {
+		return errors.New("there are no files: an artifact has at least one")
+	}
+	for _, f := range files {
+		if _, err := ref.ParseDigest(string(f.Digest)); err != nil {
+			return fmt.Errorf("%s: %w", f.Path, err)
+		}
+		if f.Size < 0 {
+			return fmt.Errorf("%s: negative size", f.Path)
+		}
+	}
+	if err := checkOneSize(files); err != nil {
+		return err
+	}
+	return checkPaths(files)
+}
+
+func hasAll(ctx context.Context, repo registry.Repository, descs []ocispec.Descriptor) (bool, error) {
+	for _, d := range descs {
+		if has, err := repo.HasBlob(ctx, d); err != nil || !has {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// errNotPacked means that an artifact has one layer a file.
+var errNotPacked = errors.New("not packed")
+
+func readPacked(ctx context.Context, repo registry.Repository, d ref.Digest) (*Remote, *Encoding, error) {
+	desc, data, err := repo.Manifest(ctx, d)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, _, err := parseManifest(data)
+	if err != nil || !isPacked(m) {
+		return nil, nil, errNotPacked
+	}
+	remote, err := decodePacked(ctx, repo, m)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read artifact: %s@%s: %w", repo, d, err)
+	}
+	remote.Desc = desc
+	desc.ArtifactType = m.ArtifactType
+	return remote, &Encoding{Manifest: data, MediaType: desc.MediaType, Desc: desc, Config: []byte("{}"), ConfigDesc: m.Config, Layers: m.Layers}, nil
+}
+
+func isPacked(m *ocispec.Manifest) bool {
+	return m.ArtifactType == TypeDataset && len(m.Layers) > 0 && m.Layers[0].MediaType == typeIndex
+}
+
+// decodePacked reads the index that a manifest names, and holds it to the
+// manifest: the packs are exactly its other layers, so that a registry's garbage
+// collection keeps what the files need, and no file comes from elsewhere.
+func decodePacked(ctx context.Context, repo registry.Repository, m *ocispec.Manifest) (*Remote, error) {
+	if len(m.Layers) > maxReadFiles {
+		return nil, fmt.Errorf("it has %d layers, at most %d", len(m.Layers), maxReadFiles)
+	}
+	index, err := fetchIndex(ctx, repo, m.Layers[0])
+	if err != nil {
+		return nil, err
+	}
+	packs := m.Layers[1:]
+	if len(packs) != len(index.Blobs) {
+		return nil, fmt.Errorf("the index names %d packs, the manifest %d", len(index.Blobs), len(packs))
+	}
+	for i, l := range packs {
+		if l.MediaType != typePack {
+			return nil, fmt.Errorf("layer %d: media type %q in a packed dataset", i+2, clip(l.MediaType))
+		}
+		if b := index.Blobs[i]; string(b.Digest) != string(l.Digest) || b.Size != l.Size {
+			return nil, fmt.Errorf("layer %d: the index names another pack, %s", i+2, b.Digest)
+		}
+	}
+	remote := &Remote{Kind: manifest.KindDataset, Files: make([]manifest.File, len(index.Files)), Index: index}
+	for i, f := range index.Files {
+		remote.Files[i] = manifest.File{Path: f.Path, Size: f.Size, Digest: f.Digest, Executable: f.Executable}
+	}
+	if err := checkPacked(remote.Files); err != nil {
+		return nil, err
+	}
+	remote.ContentDigest, err = manifest.ContentDigest(remote.Files)
+	return remote, err
+}
+
+// maxIndexBlob is how long an index may be in a registry: that of two million
+// files of a few chunks.
+const maxIndexBlob = 128 << 20
+
+// fetchIndex reads and verifies an index.
+func fetchIndex(ctx context.Context, repo registry.Repository, desc ocispec.Descriptor) (*transfer.Index, error) {
+	if desc.Size <= 0 || desc.Size > maxIndexBlob {
+		return nil, fmt.Errorf("the index has %d bytes, at most %d", desc.Size, maxIndexBlob)
+	}
+	r, err := repo.Blob(ctx, desc)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var buf bytes.Buffer
+	if _, err := io.Copy(&buf, io.LimitReader(r, desc.Size+1)); err != nil {
+		return nil, err
+	}
+	if got := ref.Of(buf.Bytes()); int64(buf.Len()) != desc.Size || string(got) != string(desc.Digest) {
+		return nil, fmt.Errorf("the registry's answer is corrupt: the index should be %s", desc.Digest)
+	}
+	index, err := transfer.DecodeIndex(buf.Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("the index is not valid: %w", err)
+	}
+	return index, nil
+}
