@@ -142,7 +142,7 @@ Checks explain themselves, versions are tags, promotions pass gates, rollback is
 	for _, c := range []*cobra.Command{
 		a.initCommand(), a.addCommand(), a.statusCommand(), a.lockCommand(), a.pushCommand(), a.pullCommand(), a.checkCommand(),
 		a.registerCommand(), a.promoteCommand(), a.rollbackCommand(), a.holdCommand(), a.showCommand(), a.historyCommand(),
-		a.doctorCommand(), a.demoCommand(), a.schemaCommand(),
+		a.verifyCommand(), a.doctorCommand(), a.gcCommand(), a.demoCommand(), a.schemaCommand(),
 	} {
 		wrapArgs(c)
 		root.AddCommand(c)

@@ -1,41 +1,62 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/bmatcuk/doublestar/v4"
+	"github.com/opencontainers/go-digest"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/spf13/cobra"
 
 	"github.com/waybill-dev/waybill/internal/artifact"
 	"github.com/waybill-dev/waybill/internal/cas"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/registry"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/transfer"
 	"github.com/waybill-dev/waybill/internal/workspace"
 )
 
 func (a *app) pullCommand() *cobra.Command {
-	var dir string
-	var force bool
+	var o pullFlags
 	c := &cobra.Command{
 		Use:   "pull REFERENCE…",
 		Short: "Fetch and verify the bytes of a version, a stage or a lock",
 		Long: `Everything is verified before any file becomes visible. A bare name is the newest version or, when none is
 registered, what the lock names. Without --dir the files go where the manifest wants them; files that were
-changed by hand are not overwritten.`,
-		Example: "  waybill pull sentiment#production --dir out/\n  waybill pull reviews@v1.0.0:test --dir test/\n  waybill pull sentiment",
-		Args:    cobra.MinimumNArgs(1),
-		RunE:    func(_ *cobra.Command, args []string) error { return a.pull(args, dir, force) },
+changed by hand are not overwritten. Of files that are there in another version only what differs is fetched.`,
+		Example: `  waybill pull sentiment#production --dir out/
+  waybill pull reviews@v1.0.0:test --dir test/
+  waybill pull sentiment --path config.json --path 'tokenizer*'`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error { return a.pull(args, o) },
 	}
-	c.Flags().StringVar(&dir, "dir", "", "folder for the files")
-	c.Flags().BoolVar(&force, "force", false, "overwrite files that were changed by hand")
+	c.Flags().StringVar(&o.dir, "dir", "", "folder for the files")
+	c.Flags().BoolVar(&o.force, "force", false, "overwrite files that were changed by hand")
+	c.Flags().StringArrayVar(&o.paths, "path", nil, "fetch only files whose path matches this glob (repeatable)")
 	return c
 }
 
-func (a *app) pull(args []string, dir string, force bool) error {
+type pullFlags struct {
+	dir   string
+	force bool
+	paths []string
+}
+
+func (a *app) pull(args []string, o pullFlags) error {
+	for _, glob := range o.paths {
+		if !doublestar.ValidatePattern(glob) {
+			return usageError{fmt.Errorf("--path %q: not a valid glob", glob)}
+		}
+	}
 	w, err := a.open()
 	if err != nil {
 		return err
@@ -56,11 +77,11 @@ func (a *app) pull(args []string, dir string, force bool) error {
 		if err != nil {
 			return err
 		}
-		target := dir
+		target := o.dir
 		if target != "" && !filepath.IsAbs(target) {
 			target = filepath.Join(a.workDir(), target)
 		}
-		stats, files, err := a.fetch(w, r, what, lock, target, force)
+		stats, files, err := a.fetch(w, r, what, lock, target, o)
 		if err != nil {
 			return fmt.Errorf("pull %s: %w", r, err)
 		}
@@ -88,6 +109,9 @@ func (a *app) locate(w *workspace.Workspace, l *workspace.Ledger, r ref.Referenc
 		if err != nil {
 			return workspace.Resolved{}, nil, err
 		}
+		if !lock.Pushed() {
+			return workspace.Resolved{}, nil, workspace.NotPushed(r.Name)
+		}
 		return workspace.Resolved{Name: r.Name, ContentDigest: lock.ContentDigest, Digest: lock.Encoding.Digest}, lock, nil
 	}
 	what, err := w.Resolve(a.ctx, l, r)
@@ -108,7 +132,7 @@ func (a *app) locate(w *workspace.Workspace, l *workspace.Ledger, r ref.Referenc
 	return what, nil, nil
 }
 
-func (a *app) fetch(w *workspace.Workspace, r ref.Reference, what workspace.Resolved, lock *manifest.Lock, dir string, force bool) (int64, int, error) {
+func (a *app) fetch(w *workspace.Workspace, r ref.Reference, what workspace.Resolved, lock *manifest.Lock, dir string, o pullFlags) (int64, int, error) {
 	repo, err := w.Repository(r.Name)
 	if err != nil {
 		return 0, 0, err
@@ -120,76 +144,184 @@ func (a *app) fetch(w *workspace.Workspace, r ref.Reference, what workspace.Reso
 	if remote.ContentDigest != what.ContentDigest {
 		return 0, 0, fmt.Errorf("%s: the registry's %s holds other content than was registered; run \"waybill doctor\"", repo, what.Digest)
 	}
-	opts := artifact.PullOptions{Progress: a.progress(r.Name)}
-	if r.Split != "" {
-		if opts.Only, err = onlySplit(lock, r.Split); err != nil {
-			return 0, 0, err
-		}
+	wanted, err := a.wanted(w, r, what, lock, remote.Files, o.paths)
+	if err != nil {
+		return 0, 0, err
 	}
-	if dir == "" {
+	inPlace := dir == ""
+	if inPlace {
 		m, err := w.Artifact(r.Name)
 		if err != nil {
 			return 0, 0, err
 		}
 		dir = w.Dir(m)
-		if !force {
-			if err := a.keepChanges(w, m, remote.Files, dir); err != nil {
+		if !o.force {
+			if err := a.keepChanges(w, m, repo, remote, wanted, dir); err != nil {
 				return 0, 0, err
 			}
 		}
 	}
-	n := 0
-	for _, f := range remote.Files {
-		if opts.Only == nil || opts.Only(f) {
-			n++
-		}
+	fetching := a.progress("fetching", r.Name, len(wanted))
+	opts := artifact.PullOptions{
+		Options: transfer.Options{
+			Progress: fetching.event, Cache: w.Cache(), Now: a.now,
+			Digest: func(ctx context.Context, file string) (ref.Digest, error) {
+				digest, _, _, err := w.Stats().Digest(ctx, file)
+				return digest, err
+			},
+		},
+		Only: func(f manifest.File) bool { return wanted[f.Path] },
 	}
 	stats, err := artifact.Pull(a.ctx, remote, repo, dir, opts)
-	return stats.Bytes, n, err
+	fetching.end()
+	if err != nil {
+		return 0, 0, err
+	}
+	if inPlace && len(wanted) == len(remote.Files) {
+		w.SetHeld(r.Name, what.Digest)
+	}
+	return stats.Received, len(wanted), nil
 }
 
-func onlySplit(lock *manifest.Lock, split string) (func(manifest.File) bool, error) {
-	if lock == nil || len(lock.Files) == 0 {
-		return nil, workspace.Usage("the lock of this version does not say which files belong to the split %q", split)
-	}
-	in, splits := map[string]bool{}, map[string]bool{}
-	for _, f := range lock.Files {
-		splits[f.Split] = true
-		if f.Split == split {
-			in[f.Path] = true
+// wanted are the paths of the files that the reference's split and the globs
+// select.
+func (a *app) wanted(w *workspace.Workspace, r ref.Reference, what workspace.Resolved, lock *manifest.Lock, files []manifest.File, globs []string) (map[string]bool, error) {
+	files = slices.Clone(files)
+	if r.Split != "" {
+		if err := a.assignSplits(w, r, what, lock, files); err != nil {
+			return nil, err
 		}
 	}
-	if len(in) == 0 {
-		names := []string{}
-		for s := range splits {
-			names = append(names, s)
-		}
-		return nil, workspace.Usage("there is no split %q; it has %q", split, names)
-	}
-	return func(f manifest.File) bool { return in[f.Path] }, nil
-}
-
-// keepChanges refuses to overwrite what neither the version nor the lock
-// knows: it would be lost.
-func (a *app) keepChanges(w *workspace.Workspace, m *manifest.Artifact, files []manifest.File, dir string) error {
-	known := map[string]ref.Digest{}
-	if lock, err := w.Lock(m); err == nil {
-		for _, f := range lock.Files {
-			known[f.Path] = f.Digest
-		}
-	}
+	wanted := map[string]bool{}
+	splits, inSplit := map[string]bool{}, 0
 	for _, f := range files {
+		splits[f.Split] = true
+		if r.Split != "" && f.Split != r.Split {
+			continue
+		}
+		inSplit++
+		if len(globs) == 0 || slices.ContainsFunc(globs, func(g string) bool { return doublestar.MatchUnvalidated(g, f.Path) }) {
+			wanted[f.Path] = true
+		}
+	}
+	switch {
+	case inSplit == 0:
+		return nil, workspace.Usage("there is no split %q; it has %q", r.Split, slices.Sorted(maps.Keys(splits)))
+	case len(wanted) == 0:
+		return nil, workspace.Usage("--path: no file matches; the first is %s", files[0].Path)
+	}
+	return wanted, nil
+}
+
+// assignSplits says to which split each file belongs: what the lock of this
+// version says, or for so many files that it does not list them the manifest.
+func (a *app) assignSplits(w *workspace.Workspace, r ref.Reference, what workspace.Resolved, lock *manifest.Lock, files []manifest.File) error {
+	if lock != nil && len(lock.Files) > 0 {
+		splits := map[string]string{}
+		for _, f := range lock.Files {
+			splits[f.Path] = f.Split
+		}
+		for i := range files {
+			files[i].Split = splits[files[i].Path]
+		}
+		return nil
+	}
+	m, err := w.Artifact(r.Name)
+	if lock == nil && what.Commit != "" {
+		m, err = w.ArtifactAt(what.Commit, r.Name)
+	}
+	if err != nil {
+		return workspace.Usage("neither lock nor manifest of this version say which files belong to the split %q: %w", r.Split, err)
+	}
+	artifact.AssignSplits(m, files)
+	return nil
+}
+
+// keepChanges refuses to overwrite what would be lost: bytes that neither the
+// version has nor the registry holds.
+func (a *app) keepChanges(w *workspace.Workspace, m *manifest.Artifact, repo registry.Repository, remote *artifact.Remote, wanted map[string]bool, dir string) error {
+	stored := a.stored(w, m, repo, remote)
+	for _, f := range remote.Files {
+		if !wanted[f.Path] {
+			continue
+		}
 		p := filepath.Join(dir, filepath.FromSlash(f.Path))
 		if _, err := os.Lstat(p); err != nil {
 			continue
 		}
-		digest, _, _, err := w.Stats().Digest(a.ctx, p)
-		if errors.Is(err, cas.ErrChanged) || err == nil && digest != f.Digest && digest != known[f.Path] {
-			return workspace.Usage("%s was changed here and would be overwritten; push it first, or use --dir or --force", f.Path)
+		digest, size, executable, err := w.Stats().Digest(a.ctx, p)
+		if err == nil && digest == f.Digest {
+			continue
 		}
-		if err != nil {
+		held := false
+		if err == nil {
+			held, err = stored(manifest.File{Path: f.Path, Digest: digest, Size: size, Executable: executable})
+		}
+		switch {
+		case errors.Is(err, cas.ErrChanged), err == nil && !held:
+			return workspace.Usage("%s was changed here and would be overwritten; push it first, or use --dir or --force", f.Path)
+		case err != nil:
 			return err
 		}
 	}
 	return nil
+}
+
+// maxKnown is how many versions are looked at for files of a packed dataset.
+const maxKnown = 6
+
+// stored returns a function that tells whether the registry has the bytes of a
+// file. A plain layer can be asked for by its digest. Files in packs cannot, so
+// that the versions tell which this folder may hold: the one that was pushed or
+// pulled here last, the lock's, and the newest registered ones.
+func (a *app) stored(w *workspace.Workspace, m *manifest.Artifact, repo registry.Repository, remote *artifact.Remote) func(manifest.File) (bool, error) {
+	var known map[ref.Digest]bool
+	return func(f manifest.File) (bool, error) {
+		desc := ocispec.Descriptor{Digest: digest.Digest(f.Digest), Size: f.Size}
+		if has, err := repo.HasBlob(a.ctx, desc); err != nil || has {
+			return has, err
+		}
+		if m.Kind != manifest.KindDataset {
+			return false, nil
+		}
+		if known == nil {
+			known = map[ref.Digest]bool{}
+			for _, d := range a.earlier(w, m, remote.Desc.Digest) {
+				r, err := artifact.Read(a.ctx, repo, d)
+				if errors.Is(err, registry.ErrNotFound) {
+					continue
+				}
+				if err != nil {
+					return false, err
+				}
+				for _, f := range r.Files {
+					known[f.Digest] = true
+				}
+			}
+		}
+		return known[f.Digest], nil
+	}
+}
+
+// earlier lists encodings of a that this folder may hold or the registry may
+// have packs of, the nearest first, without one.
+func (a *app) earlier(w *workspace.Workspace, m *manifest.Artifact, without digest.Digest) []ref.Digest {
+	var out []ref.Digest
+	add := func(d ref.Digest) {
+		if d != "" && string(d) != string(without) && !slices.Contains(out, d) && len(out) < maxKnown {
+			out = append(out, d)
+		}
+	}
+	add(w.Held(m.Name))
+	if lock, err := w.Lock(m); err == nil {
+		add(lock.Encoding.Digest)
+	}
+	if l, err := w.Ledger(a.ctx); err == nil {
+		if s := l.State.Artifacts[m.Name]; s != nil {
+			for _, v := range slices.Backward(s.Versions) {
+				add(v.Digest)
+			}
+		}
+	}
+	return out
 }

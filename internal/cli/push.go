@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -13,10 +14,10 @@ import (
 	"github.com/waybill-dev/waybill/internal/lock"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/registry"
 	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/transfer"
 	"github.com/waybill-dev/waybill/internal/workspace"
-	"os"
 )
 
 func (a *app) pushCommand() *cobra.Command {
@@ -76,7 +77,9 @@ func (a *app) push(names []string) error {
 
 func (a *app) pushOne(w *workspace.Workspace, m *manifest.Artifact) (pushed, error) {
 	var out pushed
-	r, err := lock.Compute(a.ctx, w, m, lock.Options{})
+	hashing := a.progress("hashing", m.Name, 0)
+	r, err := lock.Compute(a.ctx, w, m, lock.Options{Progress: hashing.bytes})
+	hashing.end()
 	if err != nil {
 		return out, err
 	}
@@ -87,7 +90,7 @@ func (a *app) pushOne(w *workspace.Workspace, m *manifest.Artifact) (pushed, err
 	if err != nil {
 		return out, err
 	}
-	stats, err := artifact.Push(a.ctx, repo, r.Encoding, r.Files, artifact.Dir(w.Dir(m)), transfer.Options{Progress: a.progress(m.Name)})
+	stats, err := a.send(w, m, repo, r)
 	if err != nil {
 		return out, err
 	}
@@ -105,11 +108,53 @@ func (a *app) pushOne(w *workspace.Workspace, m *manifest.Artifact) (pushed, err
 	if err != nil {
 		return out, err
 	}
+	w.SetHeld(m.Name, r.Encoding.Digest())
 	for _, s := range r.Stale {
 		a.warn(fmt.Sprintf("%s: lineage.stale: %s (%s) has changed since this model was made from it", m.Name, s.Name, s.Role))
 	}
 	return pushed{Name: m.Name, ContentDigest: r.Lock.ContentDigest, Digest: r.Lock.Encoding.Digest, Repository: repo.String(),
 		Uploaded: stats.Uploaded, Skipped: stats.Skipped, Bytes: stats.Bytes, LockChanged: changed}, nil
+}
+
+// send brings the bytes of r into repo, as layers or as packs.
+func (a *app) send(w *workspace.Workspace, m *manifest.Artifact, repo registry.Repository, r *lock.Result) (transfer.Stats, error) {
+	files := len(r.Files)
+	if r.Encoding == nil {
+		files = 0 // packs move, not files
+	}
+	sending := a.progress("sending", m.Name, files)
+	defer sending.end()
+	opts := transfer.Options{Progress: sending.event}
+	open := artifact.Files(w.Dir(m))
+	if r.Encoding == nil {
+		enc, stats, err := artifact.PushPacked(a.ctx, repo, r.Files, open, artifact.PackOptions{Options: opts, Previous: a.earlier(w, m, "")})
+		if err == nil {
+			r.Packed(enc)
+		}
+		return stats, err
+	}
+	stats, err := artifact.Push(a.ctx, repo, r.Encoding, r.Files, artifact.Dir(w.Dir(m)), artifact.PushOptions{Options: opts, MountFrom: a.holders(w, m)})
+	if err != nil || r.Previous == nil {
+		return stats, err
+	}
+	return stats, artifact.PushIndex(a.ctx, repo, r.Encoding, artifact.Changed(r.Files, r.Previous.Files), open)
+}
+
+// holders tells which other artifacts have a file of this digest, so that the
+// registry can take it from there.
+func (a *app) holders(w *workspace.Workspace, m *manifest.Artifact) func(ref.Digest) []string {
+	names := map[ref.Digest][]string{}
+	for _, other := range w.Artifacts {
+		if other == m {
+			continue
+		}
+		if l, err := w.Lock(other); err == nil && l.Pushed() {
+			for _, f := range l.Files {
+				names[f.Digest] = append(names[f.Digest], other.Name)
+			}
+		}
+	}
+	return func(d ref.Digest) []string { return names[d] }
 }
 
 // isRegistered asks the ledger; one that cannot be read must not stop a push.
@@ -121,15 +166,6 @@ func (a *app) isRegistered(w *workspace.Workspace, name string, content ref.Dige
 	}
 	s := l.State.Artifacts[name]
 	return s != nil && s.ByContent(content) != nil
-}
-
-// progress says in quiet lines what is moving: one when a blob is done.
-func (a *app) progress(name string) transfer.Progress {
-	return func(e transfer.Event) {
-		if a.verbose && !e.Skipped && e.Done == e.Total {
-			a.note("%s: %s %s", name, e.Name, bytesText(e.Total))
-		}
-	}
 }
 
 func (a *app) lockCommand() *cobra.Command {
@@ -182,7 +218,10 @@ func (a *app) lock(names, trainedOn []string) error {
 		if m.Kind != manifest.KindModel {
 			o.TrainedOn = nil
 		}
+		hashing := a.progress("hashing", m.Name, 0)
+		o.Progress = hashing.bytes
 		r, err := lock.Compute(a.ctx, w, m, o)
+		hashing.end()
 		if err != nil {
 			return fmt.Errorf("lock %s: %w", m.Name, err)
 		}

@@ -16,7 +16,6 @@ import (
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/report"
-	"github.com/waybill-dev/waybill/internal/transfer"
 	"github.com/waybill-dev/waybill/internal/workspace"
 )
 
@@ -107,7 +106,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := artifact.Push(ctx, repo, enc, files, artifact.Dir(x.w.Dir(a)), transfer.Options{}); err != nil {
+	if _, err := artifact.Push(ctx, repo, enc, files, artifact.Dir(x.w.Dir(a)), artifact.PushOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := repo.Tag(ctx, enc.Desc, "v1.0.0"); err != nil {

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/artifact"
@@ -113,21 +115,23 @@ func (e *examiner) retag(ctx context.Context, name, tag string, v ledger.Version
 	return repo.Tag(ctx, desc, tag)
 }
 
-// evidence looks whether the registry lists the predictions of the lock.
+// evidence looks whether the registry lists what the lock records about its
+// content.
 func (e *examiner) evidence(ctx context.Context, a *manifest.Artifact, lock *manifest.Lock) {
-	want, recorded := lock.Evidence[evidence.Predictions]
-	if !recorded {
-		e.add(report.Finding{Check: checkEvidence, Artifact: a.Name, Verdict: report.Pass, Message: a.Name + ": the lock records no predictions"})
+	kinds := slices.DeleteFunc(slices.Sorted(maps.Keys(lock.Evidence)), func(kind string) bool {
+		return !isAbout(lock.Evidence[kind], lock)
+	})
+	if len(kinds) == 0 {
+		e.add(report.Finding{Check: checkEvidence, Artifact: a.Name, Verdict: report.Pass, Message: a.Name + ": the lock records no evidence"})
 		return
 	}
-	f := report.Finding{Check: checkEvidence, Artifact: a.Name, Subject: evidence.Predictions, Verdict: report.Fail,
-		Expected: string(want.Digest), Hint: "waybill push " + a.Name}
+	if !lock.Pushed() {
+		e.notPushed(a.Name, kinds[0])
+		return
+	}
 	subject, err := e.reg.resolve(ctx, a.Name, string(lock.Encoding.Digest))
 	if errors.Is(err, workspace.ErrNotFound) {
-		// Work that was not pushed yet contradicts nothing, and what is
-		// registered has a finding about its encoding.
-		f.Severity, f.Message = report.Warning, fmt.Sprintf("%s: the content of the lock is not in the registry, nor are its predictions", a.Name)
-		e.add(f)
+		e.notPushed(a.Name, kinds[0])
 		return
 	}
 	if err != nil {
@@ -139,47 +143,61 @@ func (e *examiner) evidence(ctx context.Context, a *manifest.Artifact, lock *man
 		e.noAnswer(a.Name, err)
 		return
 	}
-	found, err := evidence.List(ctx, repo, subject, evidence.Predictions)
+	found, err := evidence.List(ctx, repo, subject, "")
 	if err != nil && !errors.Is(err, workspace.ErrNotFound) {
 		e.noAnswer(a.Name, err)
 		return
 	}
-	for _, have := range found {
-		if string(have.Layer.Digest) == string(want.Digest) {
-			e.add(report.Finding{Check: checkEvidence, Artifact: a.Name, Verdict: report.Pass, Message: a.Name + ": the registry lists the predictions of the lock"})
-			return
+	for _, kind := range kinds {
+		want := lock.Evidence[kind]
+		if slices.ContainsFunc(found, func(have evidence.Found) bool {
+			return have.Kind == kind && string(have.Layer.Digest) == string(want.Digest)
+		}) {
+			e.add(report.Finding{Check: checkEvidence, Artifact: a.Name, Subject: kind, Verdict: report.Pass,
+				Message: fmt.Sprintf("%s: the registry lists the %s of the lock", a.Name, kind)})
+			continue
 		}
+		f := report.Finding{Check: checkEvidence, Artifact: a.Name, Subject: kind, Verdict: report.Fail,
+			Expected: string(want.Digest), Hint: "waybill push " + a.Name,
+			Message: fmt.Sprintf("%s: the registry does not list the %s of the lock", a.Name, kind)}
+		if e.fix {
+			item, err := e.recorded(ctx, a, kind, want)
+			if err == nil {
+				_, err = evidence.Attach(ctx, repo, subject, item)
+			}
+			if err == nil {
+				e.fixed(checkEvidence, a.Name, kind, fmt.Sprintf("%s: %s attached again", a.Name, kind))
+				continue
+			}
+			f.Message += fmt.Sprintf("; mending failed: %v", err)
+		}
+		e.add(f)
 	}
-	f.Message = fmt.Sprintf("%s: the registry does not list the predictions of the lock", a.Name)
-	if e.fix {
-		item, err := e.predictions(ctx, a, want)
-		if err == nil {
-			_, err = evidence.Attach(ctx, repo, subject, item)
-		}
-		if err == nil {
-			e.fixed(checkEvidence, a.Name, evidence.Predictions, a.Name+": predictions attached again")
-			return
-		}
-		f.Message += fmt.Sprintf("; mending needs the file: %v", err)
-	}
-	e.add(f)
 }
 
-// predictions is the evidence that the lock records, if the working tree still
-// has it.
-func (e *examiner) predictions(ctx context.Context, a *manifest.Artifact, want manifest.EvidenceRef) (evidence.Item, error) {
+// notPushed says so as a warning: work that was not pushed yet contradicts
+// nothing, and what is registered has a finding about its encoding.
+func (e *examiner) notPushed(name, kind string) {
+	e.add(report.Finding{Check: checkEvidence, Artifact: name, Subject: kind, Severity: report.Warning, Verdict: report.Fail, Hint: "waybill push " + name,
+		Message: fmt.Sprintf("%s: the content of the lock is not in the registry, nor are its %s", name, kind)})
+}
+
+// recorded is evidence as the lock records it. Its payload may still be in the
+// registry, where only the list of referrers lost it; otherwise it is the file
+// in the working tree, if that is unchanged.
+func (e *examiner) recorded(ctx context.Context, a *manifest.Artifact, kind string, want manifest.EvidenceRef) (evidence.Item, error) {
 	rel := path.Clean(a.Resolve(want.File))
 	if want.File == "" || !filepath.IsLocal(filepath.FromSlash(rel)) {
 		return evidence.Item{}, fmt.Errorf("the lock names no file in this repository")
 	}
-	digest, size, _, err := e.w.Stats().Digest(ctx, e.w.Path(rel))
-	if err != nil {
-		return evidence.Item{}, err
-	}
-	if digest != want.Digest {
-		return evidence.Item{}, fmt.Errorf("%s changed since it was locked: it is %s, the lock has %s", rel, digest, want.Digest)
-	}
 	open := func() (io.ReadCloser, error) {
+		digest, _, _, err := e.w.Stats().Digest(ctx, e.w.Path(rel))
+		if err != nil {
+			return nil, err
+		}
+		if digest != want.Digest {
+			return nil, fmt.Errorf("%s changed since it was locked: it is %s, the lock has %s", rel, digest, want.Digest)
+		}
 		root, err := os.OpenRoot(e.w.Root()) // no symbolic link leads out of it
 		if err != nil {
 			return nil, err
@@ -187,8 +205,7 @@ func (e *examiner) predictions(ctx context.Context, a *manifest.Artifact, want m
 		defer root.Close()
 		return root.Open(filepath.FromSlash(rel))
 	}
-	return evidence.Item{Kind: evidence.Predictions, Name: path.Base(rel), MediaType: mediaType(rel),
-		Digest: digest, Size: size, Open: open}, nil
+	return evidence.Item{Kind: kind, Name: path.Base(rel), MediaType: mediaType(rel), Digest: want.Digest, Size: want.Size, Open: open}, nil
 }
 
 func mediaType(name string) string {
