@@ -1,12 +1,12 @@
 package artifact
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
@@ -20,27 +20,28 @@ import (
 )
 
 // Media types of the layers of a packed dataset: first the index, which says
-// where in the packs each file is, then every pack that a file needs. They have
-// no titles: a tool that does not know packs has no files to write.
+// where in the packs each file is, perhaps a delta that says what has changed
+// since that index, then every pack that a file needs. They have no titles: a
+// tool that does not know packs has no files to write.
 const (
 	typeIndex = "application/vnd.waybill.index.v1+zstd"
+	typeDelta = "application/vnd.waybill.index-delta.v1+zstd"
 	typePack  = "application/vnd.waybill.pack.v1"
 )
 
-// EncodePacked returns the packed encoding that index describes; blob is the
-// index as it is stored. Other packs may hold the same files, so that one
+// encodePacked returns the packed encoding that index describes; stored are the
+// layers that hold the index. Other packs may hold the same files, so that one
 // content digest can have several packed encodings.
-func EncodePacked(index *transfer.Index, blob []byte) (*Encoding, error) {
+func encodePacked(index *transfer.Index, stored ...ocispec.Descriptor) (*Encoding, error) {
 	if len(index.Files) == 0 {
 		return nil, errors.New("there are no files: an artifact has at least one")
 	}
-	layers := make([]ocispec.Descriptor, 0, 1+len(index.Blobs))
-	layers = append(layers, describe(typeIndex, blob))
+	layers := slices.Clone(stored)
 	for _, b := range index.Blobs {
 		layers = append(layers, ocispec.Descriptor{MediaType: typePack, Digest: digest.Digest(b.Digest), Size: b.Size})
 	}
 	if len(layers) > MaxFiles {
-		return nil, fmt.Errorf("%d packs, at most %d", len(index.Blobs), MaxFiles-1)
+		return nil, fmt.Errorf("%d packs, at most %d", len(index.Blobs), MaxFiles-len(stored))
 	}
 	enc := &Encoding{MediaType: ocispec.MediaTypeImageManifest, Config: []byte("{}"), Layers: layers}
 	enc.ConfigDesc = describe(ocispec.MediaTypeEmptyJSON, enc.Config)
@@ -89,15 +90,16 @@ func PushPacked(ctx context.Context, repo registry.Repository, files []manifest.
 		return fail(transfer.Stats{}, err)
 	}
 	var previous []*transfer.Index
+	var base *packedIndex // of the nearest version
 	for _, d := range opts.Previous[:min(len(opts.Previous), maxPrevious)] {
-		remote, enc, err := readPacked(ctx, repo, d)
+		p, enc, err := readPacked(ctx, repo, d)
 		if errors.Is(err, errNotPacked) || errors.Is(err, registry.ErrNotFound) {
 			continue
 		}
 		if err != nil {
 			return fail(transfer.Stats{}, err)
 		}
-		if remote.ContentDigest == content {
+		if p.content == content {
 			complete, err := hasAll(ctx, repo, enc.Layers)
 			if err != nil {
 				return fail(transfer.Stats{}, err)
@@ -106,7 +108,10 @@ func PushPacked(ctx context.Context, repo registry.Repository, files []manifest.
 				return enc, transfer.Stats{Skipped: len(enc.Layers)}, nil
 			}
 		}
-		previous = append(previous, remote.Index)
+		previous = append(previous, p.whole)
+		if base == nil {
+			base = p
+		}
 	}
 	sources := make([]transfer.PackSource, len(files))
 	for i, f := range files {
@@ -118,18 +123,43 @@ func PushPacked(ctx context.Context, repo registry.Repository, files []manifest.
 	if err != nil {
 		return nil, stats, err
 	}
-	blob, err := index.Encode()
+	layers, err := pushIndex(ctx, repo, index, base)
 	if err != nil {
-		return fail(stats, err)
-	}
-	enc, err := EncodePacked(index, blob)
-	if err != nil {
-		return fail(stats, err)
-	}
-	if err := pushBytes(ctx, repo, enc.Layers[0], blob); err != nil {
 		return fail(stats, fmt.Errorf("the index: %w", err))
 	}
+	enc, err := encodePacked(index, layers...)
+	if err != nil {
+		return fail(stats, err)
+	}
 	return enc, stats, pushManifest(ctx, repo, enc)
+}
+
+// A delta is stored in place of an index that is at least minIndex bytes long
+// and maxDelta times as long as the delta.
+const (
+	minIndex = 64 << 10
+	maxDelta = 4
+)
+
+// pushIndex stores an index: as what differs from the one of an earlier version,
+// if that is much shorter, or else whole.
+func pushIndex(ctx context.Context, repo registry.Repository, index *transfer.Index, base *packedIndex) ([]ocispec.Descriptor, error) {
+	whole, err := index.Encode()
+	if err != nil {
+		return nil, err
+	}
+	if base != nil && len(whole) >= minIndex {
+		delta, err := index.Delta(base.base, ref.Digest(base.stored.Digest)).Encode()
+		if err != nil {
+			return nil, err
+		}
+		if maxDelta*len(delta) <= len(whole) {
+			desc := describe(typeDelta, delta)
+			return []ocispec.Descriptor{base.stored, desc}, pushBytes(ctx, repo, desc, delta)
+		}
+	}
+	desc := describe(typeIndex, whole)
+	return []ocispec.Descriptor{desc}, pushBytes(ctx, repo, desc, whole)
 }
 
 // checkPacked is checkFiles for the packed layout, which has no limit for the
@@ -164,7 +194,16 @@ func hasAll(ctx context.Context, repo registry.Repository, descs []ocispec.Descr
 // errNotPacked means that an artifact has one layer a file.
 var errNotPacked = errors.New("not packed")
 
-func readPacked(ctx context.Context, repo registry.Repository, d ref.Digest) (*Remote, *Encoding, error) {
+// packedIndex is the index of a packed dataset.
+type packedIndex struct {
+	whole   *transfer.Index
+	base    *transfer.Index    // the same, unless a delta is applied to it
+	stored  ocispec.Descriptor // the layer of base
+	files   []manifest.File
+	content ref.Digest
+}
+
+func readPacked(ctx context.Context, repo registry.Repository, d ref.Digest) (*packedIndex, *Encoding, error) {
 	desc, data, err := repo.Manifest(ctx, d)
 	if err != nil {
 		return nil, nil, err
@@ -173,13 +212,12 @@ func readPacked(ctx context.Context, repo registry.Repository, d ref.Digest) (*R
 	if err != nil || !isPacked(m) {
 		return nil, nil, errNotPacked
 	}
-	remote, err := decodePacked(ctx, repo, m)
+	p, err := decodePacked(ctx, repo, m)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read artifact: %s@%s: %w", repo, d, err)
 	}
-	remote.Desc = desc
 	desc.ArtifactType = m.ArtifactType
-	return remote, &Encoding{Manifest: data, MediaType: desc.MediaType, Desc: desc, Config: []byte("{}"), ConfigDesc: m.Config, Layers: m.Layers}, nil
+	return p, &Encoding{Manifest: data, MediaType: desc.MediaType, Desc: desc, Config: []byte("{}"), ConfigDesc: m.Config, Layers: m.Layers}, nil
 }
 
 func isPacked(m *ocispec.Manifest) bool {
@@ -189,35 +227,50 @@ func isPacked(m *ocispec.Manifest) bool {
 // decodePacked reads the index that a manifest names, and holds it to the
 // manifest: the packs are exactly its other layers, so that a registry's garbage
 // collection keeps what the files need, and no file comes from elsewhere.
-func decodePacked(ctx context.Context, repo registry.Repository, m *ocispec.Manifest) (*Remote, error) {
+func decodePacked(ctx context.Context, repo registry.Repository, m *ocispec.Manifest) (*packedIndex, error) {
 	if len(m.Layers) > maxReadFiles {
 		return nil, fmt.Errorf("it has %d layers, at most %d", len(m.Layers), maxReadFiles)
 	}
-	index, err := fetchIndex(ctx, repo, m.Layers[0])
-	if err != nil {
+	p := &packedIndex{stored: m.Layers[0]}
+	var err error
+	if p.base, err = fetchIndex(ctx, repo, p.stored); err != nil {
 		return nil, err
 	}
+	p.whole = p.base
 	packs := m.Layers[1:]
-	if len(packs) != len(index.Blobs) {
-		return nil, fmt.Errorf("the index names %d packs, the manifest %d", len(index.Blobs), len(packs))
+	if len(packs) > 0 && packs[0].MediaType == typeDelta {
+		delta, err := fetchDelta(ctx, repo, packs[0])
+		if err != nil {
+			return nil, err
+		}
+		if string(delta.Base) != string(p.stored.Digest) {
+			return nil, fmt.Errorf("layer 2: the delta is of another index, %s", delta.Base)
+		}
+		if p.whole, err = delta.Apply(p.base); err != nil {
+			return nil, err
+		}
+		packs = packs[1:]
+	}
+	if len(packs) != len(p.whole.Blobs) {
+		return nil, fmt.Errorf("the index names %d packs, the manifest %d", len(p.whole.Blobs), len(packs))
 	}
 	for i, l := range packs {
 		if l.MediaType != typePack {
-			return nil, fmt.Errorf("layer %d: media type %q in a packed dataset", i+2, clip(l.MediaType))
+			return nil, fmt.Errorf("pack %d: media type %q in a packed dataset", i+1, clip(l.MediaType))
 		}
-		if b := index.Blobs[i]; string(b.Digest) != string(l.Digest) || b.Size != l.Size {
-			return nil, fmt.Errorf("layer %d: the index names another pack, %s", i+2, b.Digest)
+		if b := p.whole.Blobs[i]; string(b.Digest) != string(l.Digest) || b.Size != l.Size {
+			return nil, fmt.Errorf("pack %d: the index names another, %s", i+1, b.Digest)
 		}
 	}
-	remote := &Remote{Kind: manifest.KindDataset, Files: make([]manifest.File, len(index.Files)), Index: index}
-	for i, f := range index.Files {
-		remote.Files[i] = manifest.File{Path: f.Path, Size: f.Size, Digest: f.Digest, Executable: f.Executable}
+	p.files = make([]manifest.File, len(p.whole.Files))
+	for i, f := range p.whole.Files {
+		p.files[i] = manifest.File{Path: f.Path, Size: f.Size, Digest: f.Digest, Executable: f.Executable}
 	}
-	if err := checkPacked(remote.Files); err != nil {
+	if err := checkPacked(p.files); err != nil {
 		return nil, err
 	}
-	remote.ContentDigest, err = manifest.ContentDigest(remote.Files)
-	return remote, err
+	p.content, err = manifest.ContentDigest(p.files)
+	return p, err
 }
 
 // maxIndexBlob is how long an index may be in a registry: that of two million
@@ -226,24 +279,37 @@ const maxIndexBlob = 128 << 20
 
 // fetchIndex reads and verifies an index.
 func fetchIndex(ctx context.Context, repo registry.Repository, desc ocispec.Descriptor) (*transfer.Index, error) {
+	data, err := fetchBytes(ctx, repo, desc)
+	if err != nil {
+		return nil, fmt.Errorf("the index: %w", err)
+	}
+	return transfer.DecodeIndex(data)
+}
+
+func fetchDelta(ctx context.Context, repo registry.Repository, desc ocispec.Descriptor) (*transfer.IndexDelta, error) {
+	data, err := fetchBytes(ctx, repo, desc)
+	if err != nil {
+		return nil, fmt.Errorf("the index: %w", err)
+	}
+	return transfer.DecodeIndexDelta(data)
+}
+
+// fetchBytes reads and verifies a blob of at most maxIndexBlob bytes.
+func fetchBytes(ctx context.Context, repo registry.Repository, desc ocispec.Descriptor) ([]byte, error) {
 	if desc.Size <= 0 || desc.Size > maxIndexBlob {
-		return nil, fmt.Errorf("the index has %d bytes, at most %d", desc.Size, maxIndexBlob)
+		return nil, fmt.Errorf("%d bytes, at most %d", desc.Size, maxIndexBlob)
 	}
 	r, err := repo.Blob(ctx, desc)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	var buf bytes.Buffer
-	if _, err := io.Copy(&buf, io.LimitReader(r, desc.Size+1)); err != nil {
+	data, err := io.ReadAll(io.LimitReader(r, desc.Size+1))
+	if err != nil {
 		return nil, err
 	}
-	if got := ref.Of(buf.Bytes()); int64(buf.Len()) != desc.Size || string(got) != string(desc.Digest) {
-		return nil, fmt.Errorf("the registry's answer is corrupt: the index should be %s", desc.Digest)
+	if got := ref.Of(data); int64(len(data)) != desc.Size || string(got) != string(desc.Digest) {
+		return nil, fmt.Errorf("the registry's answer is corrupt: it should be %s", desc.Digest)
 	}
-	index, err := transfer.DecodeIndex(buf.Bytes())
-	if err != nil {
-		return nil, fmt.Errorf("the index is not valid: %w", err)
-	}
-	return index, nil
+	return data, nil
 }

@@ -49,7 +49,10 @@ func Read(ctx context.Context, repo registry.Repository, digest ref.Digest) (*Re
 	switch {
 	case err != nil:
 	case isPacked(m):
-		remote, err = decodePacked(ctx, repo, m)
+		var p *packedIndex
+		if p, err = decodePacked(ctx, repo, m); err == nil {
+			remote = &Remote{Kind: kind, Files: p.files, ContentDigest: p.content, Index: p.whole}
+		}
 	default:
 		remote, err = decodePlain(m, kind)
 	}

@@ -252,10 +252,10 @@ func changedBytes(before, after []Piece) int {
 
 // One edit costs a few chunks, wherever it is: at most four of them.
 func TestSplitEdits(t *testing.T) {
-	data := noise(8, 8<<20)
+	data := noise(8, 4<<20)
 	before := split(t, data, nil)
 	rnd := rand.New(rand.NewPCG(1, 2))
-	for i := range 60 {
+	for i := range 40 {
 		at := rnd.IntN(len(data))
 		n := 1 + rnd.IntN(2000)
 		var after []byte

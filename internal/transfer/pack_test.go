@@ -229,7 +229,7 @@ func jsonLines(seed uint64, rows int) []byte {
 // One percent more rows cost at most 1.2 times their bytes, index included.
 func TestPackAppend(t *testing.T) {
 	repo := repository(t, "oci-layout:registry")
-	all := jsonLines(1, 404_000)
+	all := jsonLines(1, 303_000)
 	before := all[:len(all)*100/101]
 	d := newDataset(t, map[string][]byte{"train.jsonl": before})
 	x, _ := pushed(t, repo, d, PackOptions{})

@@ -306,6 +306,9 @@ func (p *puller) download(ctx context.Context, t *target, file *staged) (err err
 	err = p.receive(t, s, file, sum)
 	if errors.Is(err, errWrongDigest) && (begun > 0 || s.resumed) {
 		// One of the pieces is not of this blob: an old beginning, or a range.
+		if begun > 0 {
+			p.opts.Cache.DropPartial(t.digest())
+		}
 		s.distrust()
 		s.seek(0)
 		sum.Reset()
