@@ -85,7 +85,7 @@ func split(ctx context.Context, f manifest.File, open func() (*os.File, error)) 
 		return nil, err
 	}
 	if whole != f.Digest {
-		return nil, fmt.Errorf("%s changed while it was being pushed; run the command again", f.Path)
+		return nil, errChanged(f)
 	}
 	return pieces, nil
 }

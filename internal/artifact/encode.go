@@ -131,9 +131,7 @@ func Encode(kind manifest.Kind, files []manifest.File) (*Encoding, error) {
 
 func encodeLayers(kind manifest.Kind, files []manifest.File) ([]ocispec.Descriptor, error) {
 	sorted := slices.Clone(files)
-	slices.SortFunc(sorted, func(a, b manifest.File) int {
-		return cmp.Or(cmp.Compare(roleOf(kind, a.Path), roleOf(kind, b.Path)), strings.Compare(a.Path, b.Path))
-	})
+	sortByRole(kind, sorted)
 	layers := make([]ocispec.Descriptor, len(sorted))
 	for i, f := range sorted {
 		mode := uint32(modePlain)
@@ -157,6 +155,13 @@ func encodeLayers(kind manifest.Kind, files []manifest.File) ([]ocispec.Descript
 		}
 	}
 	return layers, nil
+}
+
+// sortByRole puts files in the order of layers.
+func sortByRole(kind manifest.Kind, files []manifest.File) {
+	slices.SortFunc(files, func(a, b manifest.File) int {
+		return cmp.Or(cmp.Compare(roleOf(kind, a.Path), roleOf(kind, b.Path)), strings.Compare(a.Path, b.Path))
+	})
 }
 
 func describe(mediaType string, data []byte) ocispec.Descriptor {
@@ -193,14 +198,14 @@ func checkFiles(kind manifest.Kind, files []manifest.File) error {
 
 func checkCount(n int) error {
 	if n > MaxFiles {
-		return fmt.Errorf("%d files, at most %d: each is a layer, and the packed layout for many small files is not in this release; put them into fewer files or an archive", n, MaxFiles)
+		return fmt.Errorf("%d files, at most %d, since each is a layer; put them into fewer files or an archive, or, for a dataset, use layout: packed", n, MaxFiles)
 	}
 	return nil
 }
 
 func checkSize(p string, size int64) error {
 	if size > MaxFileSize {
-		return fmt.Errorf("%s: %.1f GB, registries take at most %d GB a layer; save it in shards of up to 2 GiB", p, float64(size)/1e9, MaxFileSize/1_000_000_000)
+		return fmt.Errorf("%s: %.1f GB, registries take at most %d GB a layer; save it in shards of up to 2 GiB, or, in a dataset, use layout: packed", p, float64(size)/1e9, MaxFileSize/1_000_000_000)
 	}
 	return nil
 }

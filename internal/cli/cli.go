@@ -49,6 +49,8 @@ type app struct {
 
 	dir, format, output, color string
 	quiet, verbose             bool
+	profile                    string // of the registry, for push
+	chunk                      int64
 
 	out  io.Writer       // stdout, or text
 	text strings.Builder // collected when --output is given
@@ -204,7 +206,7 @@ func (a *app) open() (*workspace.Workspace, error) {
 	}
 	return workspace.Open(a.ctx, a.workDir(), workspace.Options{
 		Parser: parser, Now: a.now, Getenv: a.getenv, Warn: a.warn,
-		Registry: registry.Options{UserAgent: "waybill/" + version, Getenv: a.getenv, Now: a.now},
+		Registry: registry.Options{UserAgent: "waybill/" + version, Getenv: a.getenv, Now: a.now, Profile: a.profile, Chunk: a.chunk},
 	})
 }
 

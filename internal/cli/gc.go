@@ -82,7 +82,7 @@ func gcSections(g *doctor.Garbage, grace time.Duration) []report.Section {
 		rows = append(rows, []string{item.Artifact, strings.Join(item.Tags, " "), item.Digest.Short(), bytesText(item.Bytes),
 			item.Since.Format(time.DateOnly), state, item.Why})
 	}
-	summary := fmt.Sprintf("%d encodings are in use; ", g.Kept)
+	summary := fmt.Sprintf("encodings in use: %d; ", g.Kept)
 	switch {
 	case len(rows) == 0:
 		summary += "none was found that nothing names"
@@ -96,9 +96,9 @@ func gcSections(g *doctor.Garbage, grace time.Duration) []report.Section {
 	switch n := g.Blobs.Count; {
 	case n == 0:
 	case g.Applied:
-		summary += fmt.Sprintf("; %d blobs (%s) that no manifest needed were removed", n, bytesText(g.Blobs.Bytes))
+		summary += fmt.Sprintf("; %d blobs (%s) were removed", n, bytesText(g.Blobs.Bytes))
 	default:
-		summary += fmt.Sprintf("; %d blobs (%s) are needed by no manifest", n, bytesText(g.Blobs.Bytes))
+		summary += fmt.Sprintf("; %d blobs (%s) belong to no manifest", n, bytesText(g.Blobs.Bytes))
 	}
 	sections := []report.Section{report.TextSection("", summary)}
 	if len(rows) > 0 {

@@ -177,6 +177,11 @@ func (a *app) fetch(w *workspace.Workspace, r ref.Reference, what workspace.Reso
 	if err != nil {
 		return 0, 0, err
 	}
+	if cache := w.Cache(); cache != nil {
+		if err := cache.Trim(); err != nil {
+			a.warn(err.Error())
+		}
+	}
 	if inPlace && len(wanted) == len(remote.Files) {
 		w.SetHeld(r.Name, what.Digest)
 	}

@@ -21,14 +21,31 @@ import (
 )
 
 func (a *app) pushCommand() *cobra.Command {
-	return &cobra.Command{
+	var chunk string
+	c := &cobra.Command{
 		Use:   "push [NAME…]",
 		Short: "Bring bytes and predictions to the registry and write the locks",
 		Long: `Uploads what the registry does not have, attaches predictions as evidence, and then writes the lock: a push
-that is cut off leaves the lock as it was, and running it again sends only the rest. Without names: everything.`,
-		Example: "  waybill push\n  waybill push sentiment",
-		RunE:    func(_ *cobra.Command, names []string) error { return a.push(names) },
+that is cut off leaves the lock as it was, and running it again sends only the rest. Without names: everything.
+How a registry takes uploads is chosen by its host; --profile and --chunk are for hosts that stand before others.`,
+		Example: "  waybill push\n  waybill push sentiment\n  waybill push --chunk 4MiB      # a proxy limits the size of a request",
+		RunE: func(_ *cobra.Command, names []string) error {
+			if chunk != "" {
+				n, err := manifest.ParseSize(chunk)
+				if err != nil {
+					return usageError{fmt.Errorf("--chunk: %w", err)}
+				}
+				// registry.Options has 0 for "as the profile says".
+				if a.chunk = n; n == 0 {
+					a.chunk = -1
+				}
+			}
+			return a.push(names)
+		},
 	}
+	c.Flags().StringVar(&chunk, "chunk", "", "send blobs in requests of this size, 0 for whole ones (default by registry)")
+	c.Flags().StringVar(&a.profile, "profile", "", "treat the registry as generic, ghcr, ecr, gar, acr, dockerhub or quay (default by host)")
+	return c
 }
 
 type pushed struct {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/internal/artifact"
+	"github.com/waybill-dev/waybill/internal/ref"
 )
 
 // deepReads is how many blobs are read at a time.
@@ -82,7 +83,7 @@ func (v *verifier) deep(ctx context.Context, blobs []blob, chunks map[string][]c
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			v.fail(checkContent, b.name, fmt.Sprintf("%s (%s): %v", b.name, b.desc.Digest, err))
+			v.fail(checkContent, b.name, ref.Digest(b.desc.Digest), fmt.Sprintf("%s: %v", b.name, err))
 			return nil
 		})
 	}
@@ -122,6 +123,10 @@ func (h *hasher) write(p []byte) {
 	h.whole.Write(p)
 	for len(p) > 0 && len(h.chunks) > 0 {
 		c := h.chunks[0]
+		if c.end <= h.at { // hostile: inside the one before
+			h.wrong, h.chunks = append(h.wrong, c.name), h.chunks[1:]
+			continue
+		}
 		if skip := min(max(c.offset-h.at, 0), int64(len(p))); skip > 0 {
 			h.at, p = h.at+skip, p[skip:]
 			continue
@@ -155,7 +160,7 @@ func (h *hasher) compare(desc ocispec.Descriptor) error {
 	case h.at != desc.Size:
 		return fmt.Errorf("%w: the registry sends more or fewer than %d bytes", errOther, desc.Size)
 	case got != string(desc.Digest):
-		return fmt.Errorf("%w: they are %s", errOther, got)
+		return fmt.Errorf("%w: they are %s…", errOther, got[:19])
 	case len(h.wrong)+len(h.chunks) > 0:
 		for _, c := range h.chunks {
 			h.wrong = append(h.wrong, c.name)

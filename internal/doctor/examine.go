@@ -3,9 +3,11 @@
 //
 //	states, err := doctor.Status(ctx, w, l, w.Artifacts)    // where everything stands, and the next step
 //	rep, mended, err := doctor.Examine(ctx, w, l, fix)      // what contradicts what
+//	rep, err := doctor.Verify(ctx, w, refs, opts)           // is in the registry what locks and versions name
+//	g, err := doctor.CollectGarbage(ctx, w, l, opts)        // what nothing names any more
 //
 // The ledger is the truth. Fixing changes only what follows from it: Git tags,
-// OCI tags, and the list of evidence. Nothing is ever deleted.
+// OCI tags, and the list of evidence; it deletes nothing.
 package doctor
 
 import (

@@ -93,7 +93,7 @@ func (r *reach) readLocks(ctx context.Context, w *workspace.Workspace, commits [
 		return fmt.Errorf("%w: %w", ErrReach, err)
 	}
 	for _, f := range files {
-		data, err := w.Repo.ReadFile(f.Commit, f.Path)
+		data, err := w.Repo.ReadFileAt(f)
 		if err != nil {
 			return fmt.Errorf("%w: %w", ErrReach, err)
 		}

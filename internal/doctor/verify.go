@@ -69,7 +69,8 @@ func Verify(ctx context.Context, w *workspace.Workspace, refs []ref.Reference, o
 // claim is what a lock or the ledger says that the registry has.
 type claim struct {
 	name, title string // title for people: "sentiment", "sentiment v1.2.0"
-	lockPath    string // "" when the ledger says it
+	lockPath    string // "" when the ledger says it,
+	commit      string // of this commit
 	content     ref.Digest
 	digest      ref.Digest            // of the encoding, "" when it was never pushed
 	size        int64                 // of its manifest, 0 when not recorded
@@ -161,6 +162,7 @@ func ledgerClaim(ctx context.Context, w *workspace.Workspace, l *workspace.Ledge
 		return lockClaim(w, a)
 	}
 	c := claim{name: resolved.Name, title: resolved.Name + " " + resolved.Version.String(),
+		commit:  resolved.Commit,
 		content: resolved.ContentDigest, digest: resolved.Digest, evidence: map[string]ref.Digest{}}
 	if known := l.State.Artifacts[resolved.Name]; known != nil {
 		if v := known.Version(resolved.Version); v != nil && v.Evidence != nil {
@@ -190,7 +192,7 @@ type blob struct {
 
 func (v *verifier) verify(ctx context.Context) error {
 	if v.digest == "" {
-		v.fail(checkManifest, "", "the lock names content that was not pushed")
+		v.fail(checkManifest, "", v.content, "the lock names content that was not pushed")
 		return nil
 	}
 	desc, data, err := v.fetch(ctx)
@@ -199,7 +201,7 @@ func (v *verifier) verify(ctx context.Context) error {
 	}
 	blobs, err := manifestBlobs(data)
 	if err != nil {
-		v.fail(checkManifest, "", fmt.Sprintf("%s is not the manifest of an artifact: %v", v.digest, err))
+		v.fail(checkManifest, "", v.digest, fmt.Sprintf("what the lock names is not the manifest of an artifact: %v", err))
 		return nil
 	}
 	more, err := v.evidenceBlobs(ctx, desc)
@@ -211,7 +213,7 @@ func (v *verifier) verify(ctx context.Context) error {
 		return err
 	}
 	for _, b := range missing {
-		v.fail(b.check, b.name, fmt.Sprintf("the registry does not have %s (%s, %d bytes)", b.name, b.desc.Digest, b.desc.Size))
+		v.fail(b.check, b.name, ref.Digest(b.desc.Digest), fmt.Sprintf("the registry does not have %s of %d bytes", b.name, b.desc.Size))
 	}
 	if len(missing) == 0 {
 		if err := v.compare(ctx, blobs, more); err != nil {
@@ -224,7 +226,7 @@ func (v *verifier) verify(ctx context.Context) error {
 			word = "has, unchanged,"
 		}
 		v.add(report.Finding{Check: checkContent, Verdict: report.Pass,
-			Message: fmt.Sprintf("%s: the registry %s all of %s: %d blobs", v.title, word, v.digest, len(blobs)+len(more))})
+			Message: fmt.Sprintf("%s: the registry %s the manifest and %d blobs", v.title, word, len(blobs)+len(more))})
 	}
 	return nil
 }
@@ -238,15 +240,15 @@ func (v *verifier) fetch(ctx context.Context) (ocispec.Descriptor, []byte, error
 	desc, data, err := repo.Manifest(ctx, v.digest)
 	switch {
 	case errors.Is(err, workspace.ErrNotFound):
-		v.fail(checkManifest, "", fmt.Sprintf("%s does not have %s", repo, v.digest))
+		v.fail(checkManifest, "", v.digest, fmt.Sprintf("%s does not have its manifest", repo))
 		return desc, nil, nil
 	case err != nil && v.isLayout && ctx.Err() == nil:
-		v.fail(checkManifest, "", err.Error()) // a folder is there; what it has is damaged
+		v.fail(checkManifest, "", v.digest, err.Error()) // a folder is there; what it has is damaged
 		return desc, nil, nil
 	case err != nil:
 		return desc, nil, err
 	case v.size != 0 && desc.Size != v.size:
-		v.fail(checkManifest, "", fmt.Sprintf("the manifest %s has %d bytes, the lock says %d", v.digest, desc.Size, v.size))
+		v.fail(checkManifest, "", v.digest, fmt.Sprintf("the manifest has %d bytes, the lock says %d", desc.Size, v.size))
 		return desc, nil, nil
 	}
 	return desc, data, nil
@@ -297,7 +299,7 @@ func (v *verifier) evidenceBlobs(ctx context.Context, subject ocispec.Descriptor
 			return f.Kind == kind && string(f.Layer.Digest) == string(v.evidence[kind])
 		})
 		if i < 0 {
-			v.fail(checkVerifyEvidence, kind, fmt.Sprintf("the registry does not list its %s (%s)", kind, v.evidence[kind]))
+			v.fail(checkVerifyEvidence, kind, v.evidence[kind], fmt.Sprintf("the registry does not list its %s", kind))
 			continue
 		}
 		blobs = append(blobs, blob{checkVerifyEvidence, kind, found[i].Layer})
@@ -347,10 +349,9 @@ func (v *verifier) compare(ctx context.Context, blobs, more []blob) error {
 		if _, err := repo.Resolve(ctx, string(v.digest)); err != nil {
 			return err
 		}
-		v.fail(checkContent, "", fmt.Sprintf("what the registry has cannot be read: %v", err))
+		v.fail(checkContent, "", v.content, fmt.Sprintf("what the registry has cannot be read: %v", err))
 	case remote.ContentDigest != v.content:
-		v.add(report.Finding{Check: checkContent, Verdict: report.Fail, Expected: string(v.content), Observed: string(remote.ContentDigest),
-			Message: fmt.Sprintf("%s: the registry's %s holds other content; run: waybill push %s", v.title, v.digest, v.name)})
+		v.fail(checkContent, "", v.content, fmt.Sprintf("the manifest holds other content, sha256:%s…", remote.ContentDigest.Short()))
 	default:
 		chunks = chunksOf(remote)
 	}
@@ -360,11 +361,14 @@ func (v *verifier) compare(ctx context.Context, blobs, more []blob) error {
 	return v.deep(ctx, append(blobs, more...), chunks)
 }
 
-// fail adds a FAIL. A version whose files are elsewhere is pushed from there.
-func (v *verifier) fail(check, subject, what string) {
-	hint := "waybill push " + v.name
-	v.add(report.Finding{Check: check, Subject: subject, Verdict: report.Fail, Hint: hint,
-		Message: fmt.Sprintf("%s: %s; run: %s", v.title, what, hint)})
+// fail adds a FAIL about what should have the digest want.
+func (v *verifier) fail(check, subject string, want ref.Digest, what string) {
+	hint := "run: waybill push " + v.name
+	if v.commit != "" {
+		hint += fmt.Sprintf(", in a working tree of commit %.12s that has its files", v.commit)
+	}
+	v.add(report.Finding{Check: check, Subject: subject, Verdict: report.Fail, Expected: string(want),
+		Message: v.title + ": " + what, Hint: hint})
 }
 
 func (v *verifier) add(f report.Finding) {

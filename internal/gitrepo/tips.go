@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 
@@ -153,6 +154,36 @@ func (r *Repo) FilesAt(ctx context.Context, commits []string, match func(name st
 		}
 	}
 	return w.found, nil
+}
+
+// ReadFileAt returns the content of a file that FilesAt listed, under the rules
+// of ReadFile.
+func (r *Repo) ReadFileAt(f FileAt) ([]byte, error) {
+	data, err := r.readBlob(plumbing.NewHash(f.Blob))
+	if err != nil {
+		return nil, fmt.Errorf("read %s at %s: %w", f.Path, short(f.Commit), err)
+	}
+	return data, nil
+}
+
+func (r *Repo) readBlob(hash plumbing.Hash) ([]byte, error) {
+	size, err := r.size(hash)
+	if err != nil {
+		return nil, missing("its content", err)
+	}
+	if size > MaxFileBytes {
+		return nil, fmt.Errorf("%d bytes; at most %d are read", size, MaxFileBytes)
+	}
+	o, err := r.encoded(plumbing.BlobObject, hash)
+	if err != nil {
+		return nil, missing("its content", err)
+	}
+	in, err := o.Reader()
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	return io.ReadAll(in)
 }
 
 type tipWalk struct {

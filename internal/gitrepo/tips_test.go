@@ -27,7 +27,7 @@ func locks(t *testing.T, r *Repo) string {
 	}
 	var found []string
 	for _, f := range files {
-		data, err := r.ReadFile(f.Commit, f.Path)
+		data, err := r.ReadFileAt(f)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -223,7 +223,11 @@ func (r *Registry) Repository(name string) (Repository, error) {
 	if r.layout != nil {
 		return &layoutRepository{layout: r.layout, name: name}, nil
 	}
-	return r.remote.repository(name)
+	repo, err := r.remote.repository(name)
+	if err != nil {
+		return nil, err
+	}
+	return repo, nil
 }
 
 // Ping tells whether the registry answers and accepts the credentials, or

@@ -96,7 +96,7 @@ func (h *remoteHost) reference(name string) (orasregistry.Reference, error) {
 	return orasregistry.Reference{Registry: h.host, Repository: path}, ref.CheckName(name)
 }
 
-func (h *remoteHost) repository(name string) (Repository, error) {
+func (h *remoteHost) repository(name string) (*remoteRepository, error) {
 	reference, err := h.reference(name)
 	if err != nil {
 		return nil, err
@@ -357,7 +357,10 @@ func (r *remoteRepository) Untag(ctx context.Context, tag string) error {
 
 func (r *remoteRepository) Delete(ctx context.Context, desc ocispec.Descriptor) error {
 	op := r.removing("delete manifest " + short(desc))
-	return r.host.fail(op, r.repo.Manifests().Delete(ctx, desc))
+	if err := checkDescriptor(desc); err != nil {
+		return op.fail(err)
+	}
+	return r.host.fail(op, r.repo.Manifests().Delete(ctx, plain(desc)))
 }
 
 // fallbackTagRE matches tags that stand in for the referrers API

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gofrs/flock"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
@@ -207,5 +208,66 @@ func TestStored(t *testing.T) {
 	wantError(t, err, registry.ErrNotFound)
 	if _, _, err := reg.Stored("sha256:../../x"); err == nil {
 		t.Error("a path as digest")
+	}
+}
+
+// A blob that is swept between the two looks of PushManifest is noticed: the
+// manifest is not listed without it.
+func TestPushManifestWhileSweeping(t *testing.T) {
+	dir := t.TempDir()
+	repo := openLayout(t, dir)
+	layer, config := pushBlob(t, repo, []byte("layer")), pushBlob(t, repo, []byte("{}"))
+	data, err := json.Marshal(ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+		Config: config, Layers: []ocispec.Descriptor{layer}})
+	must(t, err)
+	lock := flock.New(filepath.Join(dir, "layout", ".lock"))
+	must(t, lock.Lock())
+	done := make(chan error)
+	go func() {
+		_, err := repo.PushManifest(t.Context(), ocispec.MediaTypeImageManifest, data)
+		done <- err
+	}()
+	blobs := filepath.Join(dir, "layout", "blobs", "sha256")
+	for { // past the first look
+		if _, err := os.Stat(filepath.Join(blobs, ref.Of(data).Hex())); err == nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	must(t, os.Remove(filepath.Join(blobs, ref.Digest(layer.Digest).Hex())))
+	must(t, lock.Unlock())
+	if err := <-done; err == nil || !strings.Contains(err.Error(), "push it first") {
+		t.Errorf("PushManifest: %v", err)
+	}
+	if _, err := repo.Resolve(t.Context(), string(ref.Of(data))); err == nil {
+		t.Error("the manifest is listed")
+	}
+}
+
+// What other tools listed is read for what it needs, and leads nowhere else.
+func TestSweepForeignManifest(t *testing.T) {
+	dir := t.TempDir()
+	reg := open(t, "oci-layout:layout", dir)
+	repo := repository(t, reg, "sentiment")
+	layer := pushBlob(t, repo, []byte("old layer"))
+	const docker = "application/vnd.docker.distribution.manifest.v2+json"
+	foreign := pushBlob(t, repo, []byte(`{"schemaVersion":2,"mediaType":"`+docker+`","config":{"digest":"sha256:../../../x","size":1},`+
+		`"layers":[{"digest":"`+string(layer.Digest)+`","size":9},{"digest":"sha512:../x","size":-1},{}],"manifests":[{"digest":"sha256:..","size":1}]}`))
+	blob := pushBlob(t, repo, []byte("not a manifest at all"))
+	loose := pushBlob(t, repo, []byte("loose"))
+	foreign.MediaType = docker
+	index, err := json.Marshal(ocispec.Index{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageIndex,
+		Manifests: []ocispec.Descriptor{foreign, blob, {MediaType: "a/b", Digest: "sha512:0123", Size: 1}}})
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(dir, "layout", "index.json"), index, 0o644))
+	aged(t, dir, time.Hour)
+	done, err := reg.Sweep(t.Context(), time.Minute, true)
+	if want := (registry.SweepResult{Blobs: 1, Bytes: loose.Size}); err != nil || done != want {
+		t.Errorf("%+v, %v; want %+v", done, err, want)
+	}
+	for _, desc := range []ocispec.Descriptor{layer, foreign, blob} {
+		if has, err := repo.HasBlob(t.Context(), desc); err != nil || !has {
+			t.Errorf("%s is gone (%v)", desc.Digest, err)
+		}
 	}
 }

@@ -172,7 +172,9 @@ func (w *Workspace) parseLock(a *manifest.Artifact, data []byte) (*manifest.Lock
 // Registry is the registry that the project names.
 func (w *Workspace) Registry() (*registry.Registry, error) {
 	if w.reg == nil {
-		r, err := registry.Open(w.Project.Registry, w.Root(), w.opts.Registry)
+		opts := w.opts.Registry
+		opts.SessionDir = filepath.Join(w.privateDir(), "uploads")
+		r, err := registry.Open(w.Project.Registry, w.Root(), opts)
 		if err != nil {
 			return nil, Usage("%s: registry: %w", manifest.ProjectFile, err)
 		}
