@@ -31,7 +31,7 @@ func Dir(dir string) func(manifest.File) func() (io.ReadCloser, error) {
 // Files is Dir for PushPacked and PushIndex, which read at any place.
 func Files(dir string) func(manifest.File) func() (*os.File, error) {
 	return func(f manifest.File) func() (*os.File, error) {
-		return func() (*os.File, error) { return os.Open(filepath.Join(dir, filepath.FromSlash(f.Path))) }
+		return func() (*os.File, error) { return cas.Open(filepath.Join(dir, filepath.FromSlash(f.Path))) }
 	}
 }
 

@@ -69,7 +69,7 @@ type FileInfo struct {
 // file that does not exist or is damaged is an empty cache: all it costs is
 // time.
 func OpenStatCache(path string) (*StatCache, error) {
-	c := &StatCache{path: path, now: time.Now, open: os.Open, used: map[string]struct{}{}}
+	c := &StatCache{path: path, now: time.Now, open: Open, used: map[string]struct{}{}}
 	if path != "" {
 		entries, err := loadEntries(path)
 		if err != nil {

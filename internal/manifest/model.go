@@ -22,6 +22,9 @@ func (d *document) model(a *Artifact) *Model {
 		Evaluation: d.evaluation(dir, d.get(d.root, "evaluation")),
 		Deploy:     map[string][]DeployTarget{},
 	}
+	if b := boolean(d.get(d.root, "kubernetes")); b != nil {
+		m.Kubernetes = *b
+	}
 	for _, n := range texts(d.get(environment, "lockfiles")) {
 		m.Environment.Lockfiles = append(m.Environment.Lockfiles, d.filePath(dir, n))
 	}

@@ -226,6 +226,7 @@ type Model struct {
 	Evaluation  *Evaluation
 	Gates       []Gate
 	Deploy      map[string][]DeployTarget
+	Kubernetes  bool // push stores a container image as well
 }
 
 // DatasetUse is one entry of datasets:, by role ("train", "evaluate").
