@@ -1,6 +1,6 @@
 # make lists what can be done here; .ci/run does all that has to hold.
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs fuzz build cross ci clean
+.PHONY: help demo test lint bench transfer docs fuzz build cross ci clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -14,8 +14,12 @@ test: ## every test of the root module
 lint: ## gofmt, vet, staticcheck, scripts, workflows, known vulnerabilities
 	scripts/lint
 
-bench: ## benchmarks with processor time per operation (BENCH=name, COUNT=n)
+bench: ## processor time of benchmarks (BENCH=name: only these), then of transfers
 	scripts/bench
+	[ -n "$(BENCH)" ] || scripts/bench-transfer
+
+transfer: ## what moving bytes costs, against oras on distribution v3 (20 GB of disk)
+	scripts/bench-transfer
 
 docs: ## run the examples that the documentation shows
 	go test -run '^(Example|TestDoc|TestReadme)' ./...

@@ -211,9 +211,6 @@ func Open(url, baseDir string, opts Options) (*Registry, error) {
 // String returns the url as Open accepts it.
 func (r *Registry) String() string { return r.url.String() }
 
-// IsFolder tells whether the registry is an OCI layout on this machine.
-func (r *Registry) IsFolder() bool { return r.layout != nil }
-
 // Repository returns the repository of the artifact name. It asks nobody; a
 // repository comes into being when something is pushed.
 func (r *Registry) Repository(name string) (Repository, error) {

@@ -224,7 +224,7 @@ const maxCache = 10_000_000_000
 // WAYBILL_CACHE is "off", and for a registry that is a folder of this machine.
 func (w *Workspace) Cache() *cas.Store {
 	dir := w.opts.Getenv("WAYBILL_CACHE")
-	if reg, err := w.Registry(); dir == "off" || err != nil || reg.IsFolder() {
+	if reg, err := w.Registry(); dir == "off" || err != nil || reg.IsLayout() {
 		return nil
 	}
 	if dir == "" {
