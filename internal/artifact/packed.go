@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -68,6 +69,9 @@ type PackOptions struct {
 	// nearest first. What they hold is not sent again. Those that are gone, or
 	// are not packed, are passed over.
 	Previous []ref.Digest
+	// Unchanged tells of an open file whether it is known to still have its
+	// digest, so that it need not be hashed once more; nil knows of none.
+	Unchanged func(manifest.File, fs.FileInfo) bool
 }
 
 // maxPrevious bounds how many indexes are read for one push.
@@ -116,6 +120,9 @@ func PushPacked(ctx context.Context, repo registry.Repository, files []manifest.
 	sources := make([]transfer.PackSource, len(files))
 	for i, f := range files {
 		sources[i] = transfer.PackSource{Path: f.Path, Size: f.Size, Digest: f.Digest, Executable: f.Executable, Open: open(f)}
+		if opts.Unchanged != nil {
+			sources[i].Unchanged = func(info fs.FileInfo) bool { return opts.Unchanged(f, info) }
+		}
 	}
 	index, stats, err := transfer.Pack(ctx, repo, sources, transfer.PackOptions{
 		Previous: previous, Cuts: Cuts, Concurrency: opts.Concurrency, Progress: opts.Progress,

@@ -215,7 +215,7 @@ func (c *StatCache) hash(ctx context.Context, key, path string, buf []byte, repo
 		return FileInfo{}, errors.New("not a regular file")
 	}
 	h := sha256.New()
-	n, err := hashAll(ctx, h, f, buf, report)
+	n, err := hashAll(ctx, h, f, before.Size(), buf, report)
 	if err != nil {
 		return FileInfo{}, underlying(err)
 	}
@@ -233,7 +233,9 @@ func (c *StatCache) hash(ctx context.Context, key, path string, buf []byte, repo
 	return fileInfo(before, sum), nil
 }
 
-func hashAll(ctx context.Context, h hash.Hash, r io.Reader, buf []byte, report func(int64)) (total int64, err error) {
+// hashAll reads size bytes, or all that there are if fewer. That a file has more
+// by now its stamp tells.
+func hashAll(ctx context.Context, h hash.Hash, r io.Reader, size int64, buf []byte, report func(int64)) (total int64, err error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return total, err
@@ -244,7 +246,7 @@ func hashAll(ctx context.Context, h hash.Hash, r io.Reader, buf []byte, report f
 		if n > 0 {
 			report(int64(n))
 		}
-		if err == io.EOF {
+		if err == io.EOF || err == nil && total >= size {
 			return total, nil
 		}
 		if err != nil {

@@ -1,12 +1,14 @@
 package transfer
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 
@@ -24,6 +26,10 @@ type PackSource struct {
 	Digest     ref.Digest
 	Executable bool
 	Open       func() (*os.File, error)
+	// Unchanged, if not nil, tells of an open file whether it is known to still
+	// have Digest, from a stat cache for example, so that it need not be hashed
+	// once more.
+	Unchanged func(fs.FileInfo) bool
 }
 
 // PackOptions configure Pack. The zero value is right when nothing was pushed
@@ -42,18 +48,25 @@ type PackOptions struct {
 	Target int64
 	// MaxPacks is how many blobs the index may name; 0 means DefaultMaxPacks.
 	MaxPacks int
+
+	maxInMemory int64 // for tests; 0 means the constant
 }
 
 // DefaultMaxPacks leaves room for other layers below the 400 of a manifest.
 const DefaultMaxPacks = 390
 
 const (
-	smallFile   = 1 << 20  // files up to this are one chunk
-	minTarget   = 32 << 20 // requests cost more than bytes below this
-	usualPacks  = 300      // of content that is packed at once: later versions add theirs
-	leastLive   = 30       // percent of a blob that must be in use for it to be used again
-	packBuffer  = 256 << 10
-	packedMedia = "application/octet-stream"
+	smallFile  = 1 << 20   // files up to this are one chunk
+	minTarget  = 32 << 20  // requests cost more than bytes below this
+	usualPacks = 300       // of content that is packed at once: later versions add theirs
+	leastLive  = 30        // percent of a blob that must be in use for it to be used again
+	packBuffer = smallFile // which is then read at once
+
+	// Packs of up to maxInMemory bytes, as nearly all are, are read once, so
+	// many at a time.
+	maxInMemory   = 40 << 20
+	packsInMemory = 2
+	packedMedia   = "application/octet-stream"
 )
 
 // Pack makes sure that repo has the content of sources and returns the index
@@ -69,6 +82,9 @@ func Pack(ctx context.Context, repo registry.Repository, sources []PackSource, o
 	p := &packer{repo: repo, opts: opts, m: &meter{progress: opts.Progress}}
 	if p.opts.MaxPacks <= 0 {
 		p.opts.MaxPacks = DefaultMaxPacks
+	}
+	if p.opts.maxInMemory == 0 {
+		p.opts.maxInMemory = maxInMemory
 	}
 	if err := p.list(sources); err != nil {
 		return nil, Stats{}, fmt.Errorf("pack: %w", err)
@@ -93,6 +109,7 @@ type packer struct {
 
 	places map[[32]byte]place // of each chunk that is needed
 	packs  []pack             // of previous indexes, then new ones
+	memory chan []byte        // buffers for packs
 	fresh  int                // number of the first new one
 }
 
@@ -368,14 +385,24 @@ func (p *packer) upload(ctx context.Context) error {
 			p.m.stats.Skipped++
 		}
 	}
+	p.memory = make(chan []byte, packsInMemory)
+	for range packsInMemory {
+		p.memory <- nil
+	}
 	return each(ctx, len(packs), p.opts.Concurrency, func(ctx context.Context, i int) error {
 		return p.uploadOne(ctx, &packs[i], fmt.Sprintf("pack %d of %d", i+1, len(packs)))
 	})
 }
 
-func (p *packer) uploadOne(ctx context.Context, b *pack, name string) error {
-	var err error
-	if b.Digest, err = p.hash(ctx, b); err != nil {
+func (p *packer) uploadOne(ctx context.Context, b *pack, name string) (err error) {
+	// Opening thousands of small files once more costs more than all else, and
+	// what is in memory cannot change any more.
+	var content []byte
+	if b.Size <= p.opts.maxInMemory {
+		content = slices.Grow((<-p.memory)[:0], int(b.Size))
+		defer func() { p.memory <- content }()
+	}
+	if b.Digest, err = p.hash(ctx, b, &content); err != nil {
 		return err
 	}
 	desc := describePack(b.Blob)
@@ -387,20 +414,26 @@ func (p *packer) uploadOne(ctx context.Context, b *pack, name string) error {
 		p.m.skip(name, b.Size)
 		return nil
 	}
+	var opened []*packReader
 	err = p.repo.PushBlob(ctx, desc, func() (io.ReadCloser, error) {
 		p.m.event(Event{Name: name, Total: b.Size})
-		return &packReader{
-			sources: sourceReader{sources: p.sources},
-			parts:   b.parts,
-			size:    b.Size,
-			report:  func(done int64) { p.m.event(Event{Name: name, Done: done, Total: b.Size}) },
-		}, nil
+		r := &packReader{size: b.Size, report: func(done int64) { p.m.event(Event{Name: name, Done: done, Total: b.Size}) }}
+		if content != nil {
+			r.r = bytes.NewReader(content)
+		} else {
+			r.r = &partsReader{sourceReader{sources: p.sources}, b.parts}
+		}
+		opened = append(opened, r)
+		return r, nil
 	})
+	for _, r := range opened {
+		r.Close() // a request that was given up may still read the memory
+	}
 	if err != nil {
 		// The registry says that the digest is wrong; people need to know
 		// which file made it so.
-		if ctx.Err() == nil {
-			if _, why := p.hash(ctx, b); why != nil {
+		if ctx.Err() == nil && content == nil {
+			if _, why := p.hash(ctx, b, &content); why != nil {
 				return why
 			}
 		}
@@ -412,8 +445,9 @@ func (p *packer) uploadOne(ctx context.Context, b *pack, name string) error {
 }
 
 // hash reads a pack from the sources and returns its digest. Every chunk must
-// be what the index will say.
-func (p *packer) hash(ctx context.Context, b *pack) (ref.Digest, error) {
+// be what the index will say. What was read is appended to keep, unless that is
+// nil.
+func (p *packer) hash(ctx context.Context, b *pack, keep *[]byte) (ref.Digest, error) {
 	r := sourceReader{sources: p.sources}
 	defer r.Close()
 	whole, chunk := sha256.New(), sha256.New()
@@ -424,14 +458,24 @@ func (p *packer) hash(ctx context.Context, b *pack) (ref.Digest, error) {
 			return "", err
 		}
 		chunk.Reset()
+		unchanged := false
 		for done := int64(0); done < int64(part.chunk.Length); {
 			block := buf[:min(int64(len(buf)), int64(part.chunk.Length)-done)]
 			if err := r.readAt(block, part.source, part.from+done); err != nil {
 				return "", err
 			}
-			chunk.Write(block)
 			whole.Write(block)
+			if *keep != nil {
+				*keep = append(*keep, block...)
+			}
+			// What is known of a file after it was read holds for what was read.
+			if unchanged = r.isUnchanged(part.source, len(block)); !unchanged {
+				chunk.Write(block)
+			}
 			done += int64(len(block))
+		}
+		if unchanged {
+			continue
 		}
 		if [32]byte(chunk.Sum(sum)) != part.chunk.Sum {
 			return "", changedSource(p.sources[part.source].Path)

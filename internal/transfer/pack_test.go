@@ -397,12 +397,58 @@ func TestPackChangedLate(t *testing.T) {
 				writeFile(t, filepath.Join(d.dir, "small/100.bin"), content, 0o644)
 				return repo.PushBlob(ctx, desc, open)
 			}}
-			x, stats, err := Pack(context.Background(), changing, d.sources(), PackOptions{Concurrency: 1})
+			x, stats, err := Pack(context.Background(), changing, d.sources(), PackOptions{Concurrency: 1, maxInMemory: 1})
 			if x != nil || stats.Uploaded != 0 || err == nil || err.Error() != "push small/100.bin: it changed while it was being pushed; run the command again" {
 				t.Errorf("%+v, %v", stats, err)
 			}
 		}
 	})
+}
+
+// A pack in memory is what it was, whatever becomes of the files.
+func TestPackInMemory(t *testing.T) {
+	everywhere(t, func(t *testing.T, repo registry.Repository) {
+		d := mixed(t)
+		changing := altered{Repository: repo, push: func(ctx context.Context, desc ocispec.Descriptor, open func() (io.ReadCloser, error)) error {
+			writeFile(t, filepath.Join(d.dir, "small/100.bin"), "changed", 0o644)
+			return repo.PushBlob(ctx, desc, open)
+		}}
+		x, stats, err := Pack(context.Background(), changing, d.sources(), PackOptions{})
+		if err != nil || stats.Uploaded == 0 {
+			t.Fatalf("%+v, %v", stats, err)
+		}
+		i := slices.IndexFunc(x.Files, func(f IndexedFile) bool { return f.Path == "small/100.bin" })
+		root := openRoot(t, t.TempDir())
+		if _, err := PullIndexed(context.Background(), repo, x, []IndexedItem{{File: i, Perm: 0o644}}, root, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := os.ReadFile(root.File("small/100.bin")); err != nil || ref.Of(got) != x.Files[i].Digest {
+			t.Errorf("%d bytes, %v", len(got), err)
+		}
+	})
+}
+
+// A file that is known to be unchanged is not hashed again; one that is not, is.
+func TestPackUnchanged(t *testing.T) {
+	for _, known := range []bool{true, false} {
+		d := mixed(t)
+		sources := d.sources()
+		asked := 0
+		for i := range sources {
+			sources[i].Unchanged = func(info os.FileInfo) bool {
+				if info.Size() != sources[i].Size {
+					t.Errorf("%s: asked about %d bytes", sources[i].Path, info.Size())
+				}
+				asked++
+				return known
+			}
+		}
+		writeFile(t, filepath.Join(d.dir, "small/100.bin"), string(noise(99, 1000+37*100)), 0o644)
+		_, _, err := Pack(context.Background(), repository(t, "oci-layout:registry"), sources, PackOptions{})
+		if asked == 0 || (err == nil) != known {
+			t.Errorf("known %t: asked %d times, %v", known, asked, err)
+		}
+	}
 }
 
 func TestPackGone(t *testing.T) {
@@ -548,14 +594,18 @@ func TestPackReaderSeeks(t *testing.T) {
 	}
 	b := &p.packs[0]
 	open := func() *packReader {
-		return &packReader{sources: sourceReader{sources: p.sources}, parts: b.parts, size: b.Size, report: func(int64) {}}
+		return &packReader{r: &partsReader{sourceReader{sources: p.sources}, b.parts}, size: b.Size, report: func(int64) {}}
 	}
 	whole, err := io.ReadAll(open())
 	if err != nil || int64(len(whole)) != b.Size {
 		t.Fatal(err)
 	}
-	if d, err := p.hash(context.Background(), b); err != nil || d != ref.Of(whole) {
-		t.Errorf("hashed as %s, %v", d, err)
+	for _, content := range [][]byte{nil, make([]byte, 0, b.Size)} {
+		kept := content
+		d, err := p.hash(context.Background(), b, &kept)
+		if err != nil || d != ref.Of(whole) || content != nil && !bytes.Equal(kept, whole) || content == nil && kept != nil {
+			t.Errorf("hashed as %s, %d bytes kept, %v", d, len(kept), err)
+		}
 	}
 	r := open()
 	rnd := rand.New(rand.NewPCG(3, 4))

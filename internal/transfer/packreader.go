@@ -35,6 +35,17 @@ func (r *sourceReader) readAt(b []byte, source int, offset int64) error {
 	return fmt.Errorf("push %s: %w", s.Path, err)
 }
 
+// isUnchanged tells whether the source that is open, of which the last n bytes
+// were read, was read whole and is known to be what its digest says.
+func (r *sourceReader) isUnchanged(source, n int) bool {
+	s := &r.sources[source]
+	if s.Unchanged == nil || int64(n) != s.Size {
+		return false
+	}
+	info, err := r.file.Stat()
+	return err == nil && s.Unchanged(info)
+}
+
 func (r *sourceReader) Close() error {
 	if r.file == nil {
 		return nil
@@ -44,15 +55,38 @@ func (r *sourceReader) Close() error {
 	return file.Close()
 }
 
-// packReader is a pack as a stream, read from the sources as it goes. It
-// verifies nothing: the pack was before, and the registry does again.
+// partsReader reads a pack from the sources of its parts.
+type partsReader struct {
+	sourceReader
+	parts []part
+}
+
+func (r *partsReader) ReadAt(b []byte, at int64) (read int, err error) {
+	// The part in which at is: the last that begins at or before it.
+	i := sort.Search(len(r.parts), func(i int) bool { return r.parts[i].chunk.Offset > at }) - 1
+	for ; read < len(b) && i < len(r.parts); i++ {
+		part := r.parts[i]
+		within := at + int64(read) - part.chunk.Offset
+		n := int(min(int64(len(b)-read), int64(part.chunk.Length)-within))
+		if err := r.readAt(b[read:read+n], part.source, part.from+within); err != nil {
+			return read, err
+		}
+		read += n
+	}
+	if read < len(b) {
+		return read, io.EOF
+	}
+	return read, nil
+}
+
+// packReader is a pack as a stream. It verifies nothing: the pack was before, and
+// the registry does again.
 type packReader struct {
-	mu      sync.Mutex // net/http may close a body while it is read
-	sources sourceReader
-	parts   []part
-	size    int64
-	done    int64 // position in the pack
-	closed  bool
+	mu     sync.Mutex // net/http may close a body while it is read
+	r      io.ReaderAt
+	size   int64
+	done   int64 // position in the pack
+	closed bool
 
 	report   func(done int64)
 	reported int64
@@ -67,26 +101,17 @@ func (r *packReader) Read(b []byte) (int, error) {
 	if r.done == r.size && len(b) > 0 {
 		return 0, io.EOF
 	}
-	read := 0
-	// The part in which the position is: the last that begins at or before it.
-	i := sort.Search(len(r.parts), func(i int) bool { return r.parts[i].chunk.Offset > r.done }) - 1
-	for read < len(b) && r.done < r.size {
-		part := r.parts[i]
-		within := r.done - part.chunk.Offset
-		n := int(min(int64(len(b)-read), int64(part.chunk.Length)-within))
-		if err := r.sources.readAt(b[read:read+n], part.source, part.from+within); err != nil {
-			return read, err
-		}
-		read += n
-		r.done += int64(n)
-		i++
+	n, err := r.r.ReadAt(b[:min(int64(len(b)), r.size-r.done)], r.done)
+	r.done += int64(n)
+	if err != nil && err != io.EOF {
+		return n, err
 	}
 	// The event of the last byte is sent when the registry has accepted it.
 	if r.done-r.reported >= eventStep && r.done < r.size {
 		r.reported = r.done
 		r.report(r.done)
 	}
-	return read, nil
+	return n, nil
 }
 
 // Seek makes resuming an upload cheap.
@@ -106,9 +131,13 @@ func (r *packReader) Seek(offset int64, whence int) (int64, error) {
 	return offset, nil
 }
 
+// Close returns when nobody reads any more.
 func (r *packReader) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
-	return r.sources.Close()
+	if c, ok := r.r.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
 }
