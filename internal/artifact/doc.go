@@ -24,4 +24,7 @@
 // oras, modctl, CRI-O and Docker Model Runner find files under the names they
 // look for. A dataset has its own artifact type, the empty config, and layers
 // of ModelPack's media type for datasets.
+//
+// Beside a model there may be its image, for clusters that mount nothing else:
+// the same files, each as a tar, with the model as subject. See Image.
 package artifact

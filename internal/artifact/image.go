@@ -35,8 +35,6 @@ type Image struct {
 	Config     []byte
 	ConfigDesc ocispec.Descriptor
 	Layers     []ImageLayer
-
-	isStored bool
 }
 
 // ImageLayer is the tar of one file.
@@ -73,21 +71,13 @@ func CheckImage(files []manifest.File) error {
 	return nil
 }
 
-// BuildImage returns the image of a model whose encoding repo has. When repo
-// has the image too, no file is read. Otherwise each is read once; hashed, which
-// may be nil, is told of every part, one call at a time.
-func BuildImage(ctx context.Context, repo registry.Repository, enc *Encoding, files []manifest.File,
+// BuildImage makes the image of an encoding by reading each file once; hashed,
+// which may be nil, is told of every part, one call at a time.
+func BuildImage(ctx context.Context, enc *Encoding, files []manifest.File,
 	open func(manifest.File) func() (*os.File, error), hashed func(n int64)) (*Image, error) {
 	fail := func(err error) (*Image, error) { return nil, fmt.Errorf("make the image: %w", err) }
 	if err := CheckImage(files); err != nil {
 		return fail(err)
-	}
-	found, err := findImages(ctx, repo, enc.Desc, files)
-	if err != nil {
-		return fail(err)
-	}
-	if len(found) == 1 {
-		return found[0], nil
 	}
 	layers, err := imageLayers(files)
 	if err != nil {
@@ -99,6 +89,20 @@ func BuildImage(ctx context.Context, repo registry.Repository, enc *Encoding, fi
 	image, err := encodeImage(enc.Desc, layers)
 	if err != nil {
 		return fail(err)
+	}
+	return image, nil
+}
+
+// ReadImage returns the image of an encoding that was built before and has this
+// digest, registry.ErrNotFound when repo does not have it.
+func ReadImage(ctx context.Context, repo registry.Repository, enc *Encoding, files []manifest.File, d ref.Digest) (*Image, error) {
+	_, data, err := repo.Manifest(ctx, d)
+	var image *Image
+	if err == nil {
+		image, err = decodeImage(data, enc.Desc, files)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the image: %w", err)
 	}
 	return image, nil
 }
@@ -118,9 +122,7 @@ func PushImage(ctx context.Context, repo registry.Repository, image *Image,
 	if err := pushBytes(ctx, repo, image.ConfigDesc, image.Config); err != nil {
 		return stats, fmt.Errorf("push the image's config: %w", err)
 	}
-	if image.isStored {
-		return stats, nil
-	}
+	// Also when it is there: a list of referrers that lost it is mended so.
 	desc, err := repo.PushManifest(ctx, image.Desc.MediaType, image.Manifest)
 	if err == nil && desc.Digest != image.Desc.Digest {
 		err = fmt.Errorf("%s: it was stored as %s, not %s", repo, desc.Digest, image.Desc.Digest)
@@ -131,8 +133,12 @@ func PushImage(ctx context.Context, repo registry.Repository, image *Image,
 	return stats, nil
 }
 
+// ErrImages means that a registry lists several images of one encoding.
+var ErrImages = errors.New("at most one can be right")
+
 // FindImage returns the image of a model, registry.ErrNotFound when repo lists
-// none. Whether the layers hold the files, only reading them tells.
+// none, ErrImages when it lists several. Anybody can have attached it: whether
+// the layers hold the files, only reading them tells.
 func FindImage(ctx context.Context, repo registry.Repository, remote *Remote) (*Image, error) {
 	found, err := findImages(ctx, repo, remote.Desc, remote.Files)
 	switch {
@@ -141,8 +147,8 @@ func FindImage(ctx context.Context, repo registry.Repository, remote *Remote) (*
 	case len(found) == 0:
 		return nil, fmt.Errorf("%s has no image of %s: %w", repo, remote.Desc.Digest, registry.ErrNotFound)
 	case len(found) > 1:
-		return nil, fmt.Errorf("%s has %d images of %s, of which at most one can be right; delete the others: %s, %s",
-			repo, len(found), remote.Desc.Digest, found[0].Desc.Digest, found[1].Desc.Digest)
+		return nil, fmt.Errorf("%s has %d images of %s, %s and %s: %w; \"waybill push --format json\" names it, delete the others",
+			repo, len(found), remote.Desc.Digest, found[0].Desc.Digest, found[1].Desc.Digest, ErrImages)
 	}
 	return found[0], nil
 }
@@ -173,7 +179,6 @@ func findImages(ctx context.Context, repo registry.Repository, subject ocispec.D
 			return nil, err
 		}
 		if image, err := decodeImage(data, subject, files); err == nil {
-			image.isStored = true
 			found = append(found, image)
 		}
 	}

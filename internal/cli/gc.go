@@ -30,6 +30,9 @@ here. REGISTRY/NAME must belong to this repository alone.`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			age, err := manifest.ParseDuration(grace)
+			if grace == "0" {
+				age, err = 0, nil
+			}
 			if err != nil {
 				return usageError{fmt.Errorf("--grace: %w", err)}
 			}

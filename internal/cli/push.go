@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -57,6 +58,7 @@ type pushed struct {
 	Skipped       int        `json:"skipped"`
 	Bytes         int64      `json:"bytes"`
 	LockChanged   bool       `json:"lockChanged"`
+	Image         string     `json:"image,omitempty"` // for a volume of Kubernetes
 }
 
 func (a *app) push(names []string) error {
@@ -103,6 +105,12 @@ func (a *app) pushOne(w *workspace.Workspace, m *manifest.Artifact) (pushed, err
 	for _, advice := range artifact.Advice(r.Files) {
 		a.warn(advice)
 	}
+	wantsImage := m.Model != nil && m.Model.Kubernetes
+	if wantsImage {
+		if err := artifact.CheckImage(r.Files); err != nil {
+			return out, err
+		}
+	}
 	repo, err := w.Repository(m.Name)
 	if err != nil {
 		return out, err
@@ -116,8 +124,15 @@ func (a *app) pushOne(w *workspace.Workspace, m *manifest.Artifact) (pushed, err
 			return out, err
 		}
 	}
-	if !a.isRegistered(w, m.Name, r.Lock.ContentDigest) {
-		if err := repo.Tag(a.ctx, r.Encoding.Desc, "lock-"+r.Lock.ContentDigest.Short()); err != nil {
+	tag := a.versionTag(w, m.Name, r.Lock.ContentDigest)
+	if tag == "" {
+		tag = "lock-" + r.Lock.ContentDigest.Short()
+		if err := repo.Tag(a.ctx, r.Encoding.Desc, tag); err != nil {
+			return out, err
+		}
+	}
+	if wantsImage {
+		if out.Image, err = a.sendImage(w, m, repo, r, artifact.ImageTag(tag), &stats); err != nil {
 			return out, err
 		}
 	}
@@ -129,7 +144,7 @@ func (a *app) pushOne(w *workspace.Workspace, m *manifest.Artifact) (pushed, err
 	for _, s := range r.Stale {
 		a.warn(fmt.Sprintf("%s: lineage.stale: %s (%s) has changed since this model was made from it", m.Name, s.Name, s.Role))
 	}
-	return pushed{Name: m.Name, ContentDigest: r.Lock.ContentDigest, Digest: r.Lock.Encoding.Digest, Repository: repo.String(),
+	return pushed{Image: out.Image, Name: m.Name, ContentDigest: r.Lock.ContentDigest, Digest: r.Lock.Encoding.Digest, Repository: repo.String(),
 		Uploaded: stats.Uploaded, Skipped: stats.Skipped, Bytes: stats.Bytes, LockChanged: changed}, nil
 }
 
@@ -142,19 +157,60 @@ func (a *app) send(w *workspace.Workspace, m *manifest.Artifact, repo registry.R
 	sending := a.progress("sending", m.Name, files)
 	defer sending.end()
 	opts := transfer.Options{Progress: sending.event}
-	open := artifact.Files(w.Dir(m))
+	dir := w.Dir(m)
+	open := artifact.Files(dir)
 	if r.Encoding == nil {
-		enc, stats, err := artifact.PushPacked(a.ctx, repo, r.Files, open, artifact.PackOptions{Options: opts, Previous: a.earlier(w, m, "")})
+		enc, stats, err := artifact.PushPacked(a.ctx, repo, r.Files, open, artifact.PackOptions{
+			Options: opts, Previous: a.earlier(w, m, ""),
+			Unchanged: func(f manifest.File, info fs.FileInfo) bool {
+				known, ok := w.Stats().Known(filepath.Join(dir, filepath.FromSlash(f.Path)), info)
+				return ok && known.Digest == f.Digest
+			},
+		})
 		if err == nil {
 			r.Packed(enc)
 		}
 		return stats, err
 	}
-	stats, err := artifact.Push(a.ctx, repo, r.Encoding, r.Files, artifact.Dir(w.Dir(m)), artifact.PushOptions{Options: opts, MountFrom: a.holders(w, m)})
+	stats, err := artifact.Push(a.ctx, repo, r.Encoding, r.Files, artifact.Dir(dir), artifact.PushOptions{Options: opts, MountFrom: a.holders(w, m)})
 	if err != nil || r.Previous == nil {
 		return stats, err
 	}
 	return stats, artifact.PushIndex(a.ctx, repo, r.Encoding, artifact.Changed(r.Files, r.Previous.Files), open)
+}
+
+// sendImage brings the image of r into repo, names it tag, adds to stats what
+// was sent, and returns what a pod calls it.
+func (a *app) sendImage(w *workspace.Workspace, m *manifest.Artifact, repo registry.Repository, r *lock.Result, tag string, stats *transfer.Stats) (string, error) {
+	open := artifact.Files(w.Dir(m))
+	image, err := a.image(w, m, repo, r)
+	if err != nil {
+		return "", err
+	}
+	sending := a.progress("sending the image of", m.Name, len(image.Layers))
+	sent, err := artifact.PushImage(a.ctx, repo, image, open, transfer.Options{Progress: sending.event})
+	sending.end()
+	if err != nil {
+		return "", err
+	}
+	w.SetImage(r.Encoding.Digest(), ref.Digest(image.Desc.Digest))
+	stats.Uploaded += sent.Uploaded
+	stats.Skipped += sent.Skipped
+	stats.Bytes += sent.Bytes
+	return fmt.Sprintf("%s@%s", repo, image.Desc.Digest), repo.Tag(a.ctx, image.Desc, tag)
+}
+
+// image returns the image of r: the one that was pushed from here before, whose
+// files need not be read again, or else a new one.
+func (a *app) image(w *workspace.Workspace, m *manifest.Artifact, repo registry.Repository, r *lock.Result) (*artifact.Image, error) {
+	if known := w.Image(r.Encoding.Digest()); known != "" {
+		if image, err := artifact.ReadImage(a.ctx, repo, r.Encoding, r.Files, known); err == nil {
+			return image, nil
+		}
+	}
+	hashing := a.progress("hashing the image of", m.Name, 0)
+	defer hashing.end()
+	return artifact.BuildImage(a.ctx, r.Encoding, r.Files, artifact.Files(w.Dir(m)), hashing.bytes)
 }
 
 // holders tells which other artifacts have a file of this digest, so that the
@@ -174,15 +230,20 @@ func (a *app) holders(w *workspace.Workspace, m *manifest.Artifact) func(ref.Dig
 	return func(d ref.Digest) []string { return names[d] }
 }
 
-// isRegistered asks the ledger; one that cannot be read must not stop a push.
-func (a *app) isRegistered(w *workspace.Workspace, name string, content ref.Digest) bool {
+// versionTag returns the registry's tag of the version that has the content, ""
+// when it is not registered. A ledger that cannot be read must not stop a push.
+func (a *app) versionTag(w *workspace.Workspace, name string, content ref.Digest) string {
 	l, err := w.Ledger(a.ctx)
 	if err != nil {
 		a.warn(err.Error())
-		return false
+		return ""
 	}
-	s := l.State.Artifacts[name]
-	return s != nil && s.ByContent(content) != nil
+	if s := l.State.Artifacts[name]; s != nil {
+		if v := s.ByContent(content); v != nil {
+			return v.Version.OCITag()
+		}
+	}
+	return ""
 }
 
 func (a *app) lockCommand() *cobra.Command {

@@ -24,7 +24,8 @@ import (
 // deepReads is how many blobs are read at a time.
 const deepReads = 4
 
-// chunk is a part of a pack, which the index says is a part of the file name.
+// chunk is a part of a blob that should be a part of the file name: of a pack,
+// as its index says, or of a layer of an image.
 type chunk struct {
 	offset, end int64
 	sum         [sha256.Size]byte
@@ -167,7 +168,7 @@ func (h *hasher) compare(desc ocispec.Descriptor) error {
 		}
 		slices.Sort(h.wrong)
 		wrong := slices.Compact(h.wrong)
-		return fmt.Errorf("%w: the index says that it has chunks of %s, which it has not",
+		return fmt.Errorf("%w: it should have chunks of %s, which it has not",
 			errOther, strings.Join(wrong[:min(3, len(wrong))], ", "))
 	}
 	return nil

@@ -82,8 +82,9 @@ func (g *Garbage) Failed() int {
 	return n
 }
 
-// lockTagRE matches the tags that push sets; other tags are somebody's.
-var lockTagRE = regexp.MustCompile(`^lock-[0-9a-f]{12}$`)
+// lockTagRE matches the tags that push sets, on encodings and their images;
+// other tags are somebody's.
+var lockTagRE = regexp.MustCompile(`^lock-([0-9a-f]{12})(-image)?$`)
 
 const whyUnused = "no branch, tag, version or working tree names it"
 
@@ -164,11 +165,19 @@ func (c *collector) find(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	tagged := map[string]ref.Digest{}
+	for i, tag := range tags {
+		tagged[tag] = ref.Digest(descs[i].Digest)
+	}
 	byDigest := map[ref.Digest]*GarbageItem{}
 	for i, tag := range tags {
 		d := ref.Digest(descs[i].Digest)
 		if d == "" {
 			continue // deleted since
+		}
+		// An image goes with its encoding, to which it refers and whose tag comes before.
+		if m := lockTagRE.FindStringSubmatch(tag); m != nil && m[2] != "" && tagged["lock-"+m[1]] != "" {
+			d = tagged["lock-"+m[1]]
 		}
 		if byDigest[d] == nil {
 			byDigest[d] = &GarbageItem{Artifact: name, Digest: d, Why: whyUnused, desc: descs[i]}
@@ -195,7 +204,8 @@ func (c *collector) find(ctx context.Context, name string) error {
 
 // maybeUnused tells whether push set the tag, for content that no lock has.
 func (c *collector) maybeUnused(tag string) bool {
-	return lockTagRE.MatchString(tag) && !c.used.contents[strings.TrimPrefix(tag, "lock-")]
+	m := lockTagRE.FindStringSubmatch(tag)
+	return m != nil && !c.used.contents[m[1]]
 }
 
 // resolveAll asks for several tags at a time. One that is not there any more

@@ -16,6 +16,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/ledger"
 	"github.com/waybill-dev/waybill/internal/manifest"
+	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/workspace"
 )
@@ -31,7 +32,12 @@ func (e *examiner) versions(ctx context.Context, known *ledger.Artifact) {
 			return
 		}
 		encodings = encodings && ok
-		if ok, err = e.ociTag(ctx, known.Name, v); err != nil {
+		if ok, err = e.ociTag(ctx, known.Name, v.Version.OCITag(), v.Digest, nil); err != nil {
+			e.noAnswer(known.Name, err)
+			return
+		}
+		tags = tags && ok
+		if ok, err = e.imageTag(ctx, known.Name, v); err != nil {
 			e.noAnswer(known.Name, err)
 			return
 		}
@@ -77,24 +83,59 @@ func (e *examiner) encoding(ctx context.Context, name string, v ledger.Version) 
 	return false, nil
 }
 
-func (e *examiner) ociTag(ctx context.Context, name string, v ledger.Version) (ok bool, err error) {
-	tag := v.Version.OCITag()
+// imageTag looks at the tag of a version's image, if the registry has one and
+// the manifest of that time asked for it. One that it does not have is a matter
+// for Verify.
+func (e *examiner) imageTag(ctx context.Context, name string, v ledger.Version) (ok bool, err error) {
+	a, err := e.w.ArtifactAt(v.Commit, name)
+	if err != nil || !hasImage(a) {
+		return true, nil
+	}
+	repo, err := e.w.Repository(name)
+	if err != nil {
+		return false, err
+	}
+	remote, err := artifact.Read(ctx, repo, v.Digest)
+	if err != nil {
+		return true, nil // a finding about the encoding
+	}
+	image, err := artifact.FindImage(ctx, repo, remote)
+	if errors.Is(err, workspace.ErrNotFound) || errors.Is(err, artifact.ErrImages) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return e.ociTag(ctx, name, artifact.ImageTag(v.Version.OCITag()), ref.Digest(image.Desc.Digest), func() error {
+		return proveImage(ctx, e.w, name, image)
+	})
+}
+
+// ociTag looks at a tag of the registry. Before it is mended prove, which may be
+// nil, is asked whether want may have it.
+func (e *examiner) ociTag(ctx context.Context, name, tag string, want ref.Digest, prove func() error) (ok bool, err error) {
 	desc, err := e.reg.resolve(ctx, name, tag)
-	if err == nil && string(desc.Digest) == string(v.Digest) {
+	if err == nil && string(desc.Digest) == string(want) {
 		return true, nil
 	}
 	f := report.Finding{Check: checkOCITag, Artifact: name, Subject: tag, Verdict: report.Fail, Hint: hintFix,
-		Expected: string(v.Digest), Message: fmt.Sprintf("%s: the registry has no tag %s", name, tag)}
+		Expected: string(want), Message: fmt.Sprintf("%s: the registry has no tag %s", name, tag)}
 	if err == nil {
 		f.Observed = string(desc.Digest)
-		f.Message = fmt.Sprintf("%s: the registry's tag %s is %s, ledger says %s", name, tag, desc.Digest, v.Digest)
+		f.Message = fmt.Sprintf("%s: the registry's tag %s is %s, ledger says %s", name, tag, desc.Digest, want)
 	} else if !errors.Is(err, workspace.ErrNotFound) {
 		return false, err
 	}
 	if e.fix {
-		err := e.retag(ctx, name, tag, v)
+		var err error
+		if prove != nil {
+			err = prove()
+		}
 		if err == nil {
-			e.fixed(checkOCITag, name, tag, fmt.Sprintf("%s: the registry's tag %s names %s again", name, tag, v.Digest))
+			err = e.retag(ctx, name, tag, want)
+		}
+		if err == nil {
+			e.fixed(checkOCITag, name, tag, fmt.Sprintf("%s: the registry's tag %s names %s again", name, tag, want))
 			return false, nil
 		}
 		f.Message += fmt.Sprintf("; mending failed: %v", err)
@@ -103,8 +144,8 @@ func (e *examiner) ociTag(ctx context.Context, name string, v ledger.Version) (o
 	return false, nil
 }
 
-func (e *examiner) retag(ctx context.Context, name, tag string, v ledger.Version) error {
-	desc, err := e.reg.resolve(ctx, name, string(v.Digest))
+func (e *examiner) retag(ctx context.Context, name, tag string, want ref.Digest) error {
+	desc, err := e.reg.resolve(ctx, name, string(want))
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ const (
 	checkBlob           = "verify.blob"
 	checkVerifyEvidence = "verify.evidence"
 	checkContent        = "verify.content"
+	checkImage          = "verify.image"
 )
 
 // lookups is how many questions Verify asks at a time.
@@ -75,6 +76,7 @@ type claim struct {
 	digest      ref.Digest            // of the encoding, "" when it was never pushed
 	size        int64                 // of its manifest, 0 when not recorded
 	evidence    map[string]ref.Digest // by kind, of the payloads
+	hasImage    bool                  // the manifest says kubernetes: true
 }
 
 func readClaims(ctx context.Context, w *workspace.Workspace, refs []ref.Reference) ([]claim, error) {
@@ -134,7 +136,7 @@ func lockClaim(w *workspace.Workspace, a *manifest.Artifact) (claim, error) {
 		return claim{}, err
 	}
 	c := claim{name: a.Name, title: a.Name, lockPath: a.LockPath(), content: lock.ContentDigest,
-		digest: lock.Encoding.Digest, size: lock.Encoding.Size, evidence: map[string]ref.Digest{}}
+		digest: lock.Encoding.Digest, size: lock.Encoding.Size, evidence: map[string]ref.Digest{}, hasImage: hasImage(a)}
 	for kind, e := range lock.Evidence {
 		if isAbout(e, lock) {
 			c.evidence[kind] = e.Digest
@@ -148,6 +150,8 @@ func lockClaim(w *workspace.Workspace, a *manifest.Artifact) (claim, error) {
 func isAbout(e manifest.EvidenceRef, lock *manifest.Lock) bool {
 	return e.Model == "" || e.Model == lock.ContentDigest
 }
+
+func hasImage(a *manifest.Artifact) bool { return a.Model != nil && a.Model.Kubernetes }
 
 func ledgerClaim(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, r ref.Reference) (claim, error) {
 	resolved, err := w.Resolve(ctx, l, r)
@@ -164,6 +168,10 @@ func ledgerClaim(ctx context.Context, w *workspace.Workspace, l *workspace.Ledge
 	c := claim{name: resolved.Name, title: resolved.Name + " " + resolved.Version.String(),
 		commit:  resolved.Commit,
 		content: resolved.ContentDigest, digest: resolved.Digest, evidence: map[string]ref.Digest{}}
+	// A clone that does not have the commit cannot tell.
+	if a, err := w.ArtifactAt(resolved.Commit, resolved.Name); err == nil {
+		c.hasImage = hasImage(a)
+	}
 	if known := l.State.Artifacts[resolved.Name]; known != nil {
 		if v := known.Version(resolved.Version); v != nil && v.Evidence != nil {
 			maps.Copy(c.evidence, v.Evidence.Others)
@@ -208,6 +216,11 @@ func (v *verifier) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	image, err := v.findImage(ctx)
+	if err != nil {
+		return err
+	}
+	more = append(more, imageBlobs(image)...)
 	missing, err := v.look(ctx, append(blobs, more...))
 	if err != nil {
 		return err
@@ -216,7 +229,7 @@ func (v *verifier) verify(ctx context.Context) error {
 		v.fail(b.check, b.name, ref.Digest(b.desc.Digest), fmt.Sprintf("the registry does not have %s of %d bytes", b.name, b.desc.Size))
 	}
 	if len(missing) == 0 {
-		if err := v.compare(ctx, blobs, more); err != nil {
+		if err := v.compare(ctx, blobs, more, image); err != nil {
 			return err
 		}
 	}
@@ -336,7 +349,7 @@ func (v *verifier) look(ctx context.Context, blobs []blob) ([]blob, error) {
 
 // compare holds what is in the manifest against the claim, and with Deep what
 // the blobs are with what they should be.
-func (v *verifier) compare(ctx context.Context, blobs, more []blob) error {
+func (v *verifier) compare(ctx context.Context, blobs, more []blob, image *artifact.Image) error {
 	repo, err := v.w.Repository(v.name)
 	if err != nil {
 		return err
@@ -354,6 +367,9 @@ func (v *verifier) compare(ctx context.Context, blobs, more []blob) error {
 		v.fail(checkContent, "", v.content, fmt.Sprintf("the manifest holds other content, sha256:%s…", remote.ContentDigest.Short()))
 	default:
 		chunks = chunksOf(remote)
+	}
+	if image != nil {
+		chunks = imageChunks(image)
 	}
 	if !v.opts.Deep {
 		return nil

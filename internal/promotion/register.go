@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -102,7 +103,7 @@ func Register(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact,
 	if err != nil {
 		return nil, err
 	}
-	r, err := checks(ctx, w, l, a, lock)
+	r, image, err := checks(ctx, w, l, a, lock)
 	if err != nil {
 		return nil, err
 	}
@@ -120,6 +121,10 @@ func Register(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact,
 	if err != nil {
 		return nil, err
 	}
+	tagged := map[string]ref.Digest{"": lock.Encoding.Digest} // what the version's tags will name, by suffix
+	if image != "" {
+		tagged[artifact.ImageTag("")] = image
+	}
 	done, err := w.Append(ctx, func(ctx context.Context, now *workspace.Ledger) (workspace.Decision, error) {
 		if v := registered(now.State, a.Name, lock.ContentDigest); v != nil {
 			out = out.unchanged(v)
@@ -129,15 +134,17 @@ func Register(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact,
 		if err := now.State.CanRegister(a.Name, version, commit, lock.ContentDigest); err != nil {
 			return workspace.Decision{}, workspace.Usage("register %s: %w", a.Name, err)
 		}
-		tag, err := freeTag(ctx, w, a.Name, version, lock.Encoding.Digest)
-		if err != nil {
-			return workspace.Decision{}, err
-		}
-		if tag.Verdict != report.Pass {
-			r.Findings = append(r.Findings, tag)
-			r.Finish()
-			out.Message = "not registered: " + tag.Message
-			return workspace.Decision{}, nil
+		for _, suffix := range slices.Sorted(maps.Keys(tagged)) {
+			tag, err := freeTag(ctx, w, a.Name, version.OCITag()+suffix, tagged[suffix])
+			if err != nil {
+				return workspace.Decision{}, err
+			}
+			if tag.Verdict != report.Pass {
+				r.Findings = append(r.Findings, tag)
+				r.Finish()
+				out.Message = "not registered: " + tag.Message
+				return workspace.Decision{}, nil
+			}
 		}
 		out.Version = version
 		return workspace.Decision{Message: fmt.Sprintf("register %s %s", a.Name, version), Events: []ledger.Event{{
@@ -154,7 +161,12 @@ func Register(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact,
 	}
 	out.wrote(done)
 	out.Message = fmt.Sprintf("registered %s %s", a.Name, out.Version)
-	return out, tagOCI(ctx, w, a.Name, out.Version, lock.Encoding.Digest)
+	for _, suffix := range slices.Sorted(maps.Keys(tagged)) {
+		if err := tagOCI(ctx, w, a.Name, out.Version.OCITag()+suffix, tagged[suffix]); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
 }
 
 func (o *Outcome) unchanged(v *ledger.Version) *Outcome {
@@ -195,31 +207,38 @@ func next(a *ledger.Artifact, opts RegisterOptions) ref.Version {
 }
 
 // checks runs the check groups over the bytes of the lock, and refuses
-// training data that nobody registered.
-func checks(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, a *manifest.Artifact, lock *manifest.Lock) (*report.Report, error) {
+// training data that nobody registered. It also returns the digest of the
+// image, "" when there should be none.
+func checks(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, a *manifest.Artifact, lock *manifest.Lock) (r *report.Report, image ref.Digest, err error) {
 	target, err := check.Working(ctx, w, a)
 	// The working tree serves only where it is what was locked, predictions
 	// included: others, however good, are not evidence about this version.
 	if err != nil || target.Content != lock.ContentDigest || target.PredictionsDigest != lock.Evidence[evidence.Predictions].Digest {
 		dir, err := os.MkdirTemp("", "waybill-register-")
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		defer os.RemoveAll(dir)
 		if target, err = check.Fetched(ctx, w, a, lock, filepath.Join(dir, "files")); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	}
-	r, err := check.Run(ctx, w, target)
-	if err != nil {
-		return nil, err
+	if r, err = check.Run(ctx, w, target); err != nil {
+		return nil, "", err
 	}
 	r.Title = "register " + a.Name
 	held, err := encoding(ctx, w, a.Name, lock.ContentDigest, lock.Encoding.Digest)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	r.Findings = append(r.Findings, held)
+	if a.Model != nil && a.Model.Kubernetes {
+		var found report.Finding
+		if image, found, err = findImage(ctx, w, target); err != nil {
+			return nil, "", err
+		}
+		r.Findings = append(r.Findings, found)
+	}
 	if lock.Lineage != nil {
 		for role, d := range lock.Lineage.Datasets {
 			f := finding(a.Name, "promotion.lineage", role)
@@ -232,7 +251,7 @@ func checks(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, a 
 		}
 	}
 	r.Finish()
-	return r, nil
+	return r, image, nil
 }
 
 // encoding checks that the registry has what digest names and that it holds
@@ -260,16 +279,44 @@ func encoding(ctx context.Context, w *workspace.Workspace, name string, content,
 	return f, nil
 }
 
+// findImage checks that the registry has the image of a model that wants one,
+// and returns its digest. The image is made anew from what was checked, since
+// anybody who may push can attach one that holds something else.
+func findImage(ctx context.Context, w *workspace.Workspace, t check.Target) (ref.Digest, report.Finding, error) {
+	f := finding(t.Artifact.Name, "promotion.image", "")
+	repo, err := w.Repository(t.Artifact.Name)
+	if err != nil {
+		return "", f, err
+	}
+	enc, err := artifact.Encode(t.Artifact.Kind, t.Files)
+	if err != nil {
+		return "", f, err
+	}
+	image, err := artifact.BuildImage(ctx, enc, t.Files, artifact.Files(t.Dir), nil)
+	if err != nil {
+		return "", f, err
+	}
+	digest := ref.Digest(image.Desc.Digest)
+	_, err = repo.Resolve(ctx, string(digest))
+	if isNotFound(err) {
+		f.Verdict, f.Message, f.Expected = report.Fail, fmt.Sprintf("%s does not have its image, which kubernetes: true asks for", repo), string(digest)
+		f.Hint = "run \"waybill push " + t.Artifact.Name + "\" where its files are"
+		return "", f, nil
+	}
+	f.Message = "the registry has the image of this content"
+	return digest, f, err
+}
+
 // freeTag checks that the registry has no tag of the version yet, unless it is
 // this content's. A tag that names something else was set by somebody who
 // numbers versions in the same place, and moving it would change what they have.
-func freeTag(ctx context.Context, w *workspace.Workspace, name string, v ref.Version, digest ref.Digest) (report.Finding, error) {
-	f := finding(name, "promotion.tag", v.OCITag())
+func freeTag(ctx context.Context, w *workspace.Workspace, name, tag string, digest ref.Digest) (report.Finding, error) {
+	f := finding(name, "promotion.tag", tag)
 	repo, err := w.Repository(name)
 	if err != nil {
 		return f, err
 	}
-	desc, err := repo.Resolve(ctx, v.OCITag())
+	desc, err := repo.Resolve(ctx, tag)
 	if isNotFound(err) {
 		return f, nil
 	}
@@ -278,7 +325,7 @@ func freeTag(ctx context.Context, w *workspace.Workspace, name string, v ref.Ver
 	}
 	if string(desc.Digest) != string(digest) {
 		f.Verdict, f.Expected, f.Observed = report.Fail, string(digest), string(desc.Digest)
-		f.Message = fmt.Sprintf("the registry's tag %s names sha256:%s… already; is another repository using %s?", v.OCITag(), f.Observed[7:19], repo)
+		f.Message = fmt.Sprintf("the registry's tag %s names sha256:%s… already; is another repository using %s?", tag, f.Observed[7:19], repo)
 		f.Hint = "use a registry of its own for each repository, or another version: waybill register " + name + " --version vX.Y.Z"
 	}
 	return f, nil
@@ -318,18 +365,18 @@ func attach(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, l
 	return ev, nil
 }
 
-// tagOCI names the encoding after its version. The ledger has it by now:
+// tagOCI names what was registered after its version. The ledger has it by now:
 // should this fail, "waybill doctor --fix" does it.
-func tagOCI(ctx context.Context, w *workspace.Workspace, name string, v ref.Version, digest ref.Digest) error {
+func tagOCI(ctx context.Context, w *workspace.Workspace, name, tag string, digest ref.Digest) error {
 	repo, err := w.Repository(name)
 	if err == nil {
 		desc, errResolve := repo.Resolve(ctx, string(digest))
 		if err = errResolve; err == nil {
-			err = repo.Tag(ctx, desc, v.OCITag())
+			err = repo.Tag(ctx, desc, tag)
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("%s %s is registered, but its OCI tag could not be set: %w; run \"waybill doctor --fix\"", name, v, err)
+		return fmt.Errorf("%s is registered, but its OCI tag %s could not be set: %w; run \"waybill doctor --fix\"", name, tag, err)
 	}
 	return nil
 }

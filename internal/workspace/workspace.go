@@ -227,7 +227,8 @@ func (w *Workspace) Cache() *cas.Store {
 	if reg, err := w.Registry(); dir == "off" || err != nil || reg.IsLayout() {
 		return nil
 	}
-	if dir == "" {
+	named := dir != ""
+	if !named {
 		user, err := os.UserCacheDir()
 		if err != nil {
 			return nil
@@ -237,13 +238,27 @@ func (w *Workspace) Cache() *cas.Store {
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(w.Root(), dir)
 	}
-	return cas.OpenStore(dir, maxCache)
+	store := cas.OpenStore(dir, maxCache)
+	store.Copy = named // somebody wants it there, on another file system too
+	return store
 }
 
 // Held is the digest of the encoding whose files were pushed from or pulled into
 // the working tree last, "" when that is not known.
-func (w *Workspace) Held(name string) ref.Digest {
-	data, err := readCapped(filepath.Join(w.privateDir(), "held", name))
+func (w *Workspace) Held(name string) ref.Digest { return w.recall("held", name) }
+
+// SetHeld remembers what Held returns.
+func (w *Workspace) SetHeld(name string, d ref.Digest) { w.remember("held", name, d) }
+
+// Image is the digest of the image that was built here of an encoding, "" when
+// that is not known.
+func (w *Workspace) Image(encoding ref.Digest) ref.Digest { return w.recall("images", encoding.Hex()) }
+
+// SetImage remembers what Image returns.
+func (w *Workspace) SetImage(encoding, image ref.Digest) { w.remember("images", encoding.Hex(), image) }
+
+func (w *Workspace) recall(kind, name string) ref.Digest {
+	data, err := readCapped(filepath.Join(w.privateDir(), kind, name))
 	if err != nil {
 		return ""
 	}
@@ -254,13 +269,13 @@ func (w *Workspace) Held(name string) ref.Digest {
 	return d
 }
 
-// SetHeld remembers what Held returns. Losing it costs only transfers, so a
-// failure is a warning.
-func (w *Workspace) SetHeld(name string, d ref.Digest) {
-	if w.Held(name) == d {
+// remember keeps a digest for recall. Losing it costs only time, so a failure is
+// a warning.
+func (w *Workspace) remember(kind, name string, d ref.Digest) {
+	if w.recall(kind, name) == d {
 		return
 	}
-	dir := filepath.Join(w.privateDir(), "held")
+	dir := filepath.Join(w.privateDir(), kind)
 	err := os.MkdirAll(dir, 0o755)
 	if err == nil {
 		err = cas.WriteFile(filepath.Join(dir, name), []byte(string(d)+"\n"), 0o644)
