@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+
+	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
 // refusal is what a registry said no with; status 401 when there was nothing
@@ -15,6 +17,11 @@ type refusal struct {
 
 func (r refusal) isLogin() bool {
 	return r.status == http.StatusUnauthorized || r.status == http.StatusForbidden
+}
+
+// isUpload tells whether it is an upload that is not there, not a repository.
+func (r refusal) isUpload() bool {
+	return r.status == http.StatusNotFound && (r.code == errcode.ErrorCodeBlobUploadUnknown || r.code == errcode.ErrorCodeBlobUploadInvalid)
 }
 
 // path returns the repository without its host.

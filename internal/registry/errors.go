@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"syscall"
 	"unicode"
@@ -89,7 +90,7 @@ func (o operation) fail(err error) error {
 	if _, ok := errors.AsType[*opError](err); ok {
 		return err
 	}
-	e := &opError{repository: o.repository, op: o.name, cause: err, what: printable(err.Error())}
+	e := &opError{repository: o.repository, op: o.name, cause: err, what: printable(withoutQueries(err.Error()))}
 	o.classify(e, err)
 	return e
 }
@@ -136,7 +137,7 @@ func (o operation) classifyTransport(e *opError, err error) {
 	}
 	e.kind = ErrUnreachable
 	if isURL {
-		e.what = printable(urlErr.Err.Error())
+		e.what = printable(withoutQueries(urlErr.Err.Error()))
 	}
 	dns, isDNS := errors.AsType[*net.DNSError](err)
 	_, badCert := errors.AsType[x509.UnknownAuthorityError](err)
@@ -210,6 +211,9 @@ func (o operation) next(r refusal) string {
 	if r.status == http.StatusNotFound && o.removes {
 		return ""
 	}
+	if r.isUpload() {
+		return "the registry lost the upload: try again; if it is several servers, they need the same storage and secret"
+	}
 	if o.advice != nil {
 		if advice := o.advice(o, r); advice != "" {
 			return advice
@@ -225,7 +229,7 @@ func (o operation) next(r refusal) string {
 	case r.status == http.StatusNotFound && o.push:
 		return nextCreate
 	case r.status == http.StatusRequestEntityTooLarge:
-		return "the registry, or a proxy before it, limits the size of one upload: split the file"
+		return "the registry, or a proxy before it, limits the size of a request: raise that limit, push in smaller pieces (--chunk 1MiB), or split the file"
 	case r.status == http.StatusTooManyRequests:
 		return "wait a while and try again"
 	case isTemporary(r.status), r.status >= 500 && r.status != http.StatusNotImplemented:
@@ -266,6 +270,12 @@ func responseError(resp *http.Response) error {
 	}
 	return e
 }
+
+var queryRE = regexp.MustCompile(`(https?://[^\s"?]*)\?[^\s"]*`)
+
+// withoutQueries shortens the URLs in a message. Registries send downloads to
+// storage with URLs that are signed: whoever reads one in a log may use it.
+func withoutQueries(message string) string { return queryRE.ReplaceAllString(message, "$1?…") }
 
 // printable makes text from outside fit for a terminal and a log.
 func printable(s string) string {

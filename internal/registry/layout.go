@@ -198,8 +198,13 @@ func (l *layout) create(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := replaceFile(root, indexFile, index); err != nil {
-			return err
+		// One that is there belongs to a layout whose oci-layout file was lost,
+		// with all its tags.
+		if _, err := root.Lstat(indexFile); errors.Is(err, fs.ErrNotExist) {
+			err = replaceFile(root, indexFile, index)
+			if err != nil {
+				return err
+			}
 		}
 		return replaceFile(root, layoutFile, marker)
 	})
@@ -262,6 +267,26 @@ func (l *layout) readIndex(root *os.Root) (*index, error) {
 	return now.index, nil
 }
 
+// maxSteady is how often an index is read that changes all the time.
+const maxSteady = 3
+
+// steady calls fn with the index, and again when fn fails and the index is
+// another by then: what it listed may have been deleted and swept meanwhile.
+func (l *layout) steady(root *os.Root, fn func(*index) error) error {
+	for try := 1; ; try++ {
+		x, err := l.readIndex(root)
+		if err != nil {
+			return err
+		}
+		if err = fn(x); err == nil || try == maxSteady {
+			return err
+		}
+		if now, readErr := l.readIndex(root); readErr != nil || now == x {
+			return err
+		}
+	}
+}
+
 // update changes index.json: under the lock, from what it holds now. change
 // tells whether there is anything to write.
 func (l *layout) update(ctx context.Context, root *os.Root, change func(*index) (bool, error)) error {
@@ -310,6 +335,8 @@ func readFile(root *os.Root, name string, limit int64) ([]byte, error) {
 	return data[:n], nil
 }
 
+// openRegular opens a regular file. The size is that of the file which was
+// opened: between the two looks another process may have replaced it.
 func openRegular(root *os.Root, name string) (*os.File, int64, error) {
 	info, err := root.Stat(name)
 	if err != nil {
@@ -320,6 +347,10 @@ func openRegular(root *os.Root, name string) (*os.File, int64, error) {
 	}
 	f, err := root.Open(name)
 	if err != nil {
+		return nil, 0, underlying(err)
+	}
+	if info, err = f.Stat(); err != nil {
+		f.Close()
 		return nil, 0, underlying(err)
 	}
 	return f, info.Size(), nil

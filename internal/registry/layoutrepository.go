@@ -96,16 +96,14 @@ func (r *layoutRepository) Manifest(ctx context.Context, d ref.Digest) (ocispec.
 	var desc ocispec.Descriptor
 	var data []byte
 	err = r.layout.read(func(root *os.Root) error {
-		x, err := r.layout.readIndex(root)
-		if err != nil {
+		return r.layout.steady(root, func(x *index) (err error) {
+			var ok bool
+			if desc, ok = x.manifest(string(d)); !ok {
+				return ErrNotFound
+			}
+			data, err = r.layout.readManifest(root, desc)
 			return err
-		}
-		var ok bool
-		if desc, ok = x.manifest(string(d)); !ok {
-			return ErrNotFound
-		}
-		data, err = r.layout.readManifest(root, desc)
-		return err
+		})
 	})
 	if err != nil {
 		return ocispec.Descriptor{}, nil, op.fail(err)
@@ -358,19 +356,17 @@ func (r *layoutRepository) Referrers(ctx context.Context, subject ocispec.Descri
 	}
 	var found []ocispec.Descriptor
 	err := r.layout.read(func(root *os.Root) error {
-		x, err := r.layout.readIndex(root)
-		if err != nil {
-			return err
-		}
-		all, err := r.layout.referrers(ctx, root, x, artifactType)
-		if err != nil {
-			return err
-		}
-		found = slices.Clone(all[string(subject.Digest)])
-		if len(found) > MaxReferrers {
-			return fmt.Errorf("there are more than %d", MaxReferrers)
-		}
-		return nil
+		return r.layout.steady(root, func(x *index) error {
+			all, err := r.layout.referrers(ctx, root, x, artifactType)
+			if err != nil {
+				return err
+			}
+			found = slices.Clone(all[string(subject.Digest)])
+			if len(found) > MaxReferrers {
+				return fmt.Errorf("there are more than %d", MaxReferrers)
+			}
+			return nil
+		})
 	})
 	if err != nil {
 		return nil, op.fail(err)

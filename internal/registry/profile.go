@@ -89,10 +89,11 @@ func (l limits) whole(size int64) bool {
 	return l.put == 0 || size <= l.put || l.patch == noPatch
 }
 
-// piece returns how many of the bytes that are left go into one PATCH.
-func (l limits) piece(left int64) int64 {
+// piece returns how many of the bytes that are left go into one PATCH, which
+// the registry wants to have at least least bytes unless it is the last.
+func (l limits) piece(left, least int64) int64 {
 	if l.patch > 0 {
-		return min(left, l.patch)
+		return min(left, max(l.patch, least))
 	}
 	return left
 }

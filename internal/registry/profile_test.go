@@ -27,7 +27,7 @@ func TestLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !quay.limits.whole(20e9) || quay.limits.whole(20e9+1) || quay.limits.piece(30e9) != 20e9 {
+	if !quay.limits.whole(20e9) || quay.limits.whole(20e9+1) || quay.limits.piece(30e9, 0) != 20e9 {
 		t.Errorf("quay takes %+v", quay.limits)
 	}
 	gar, err := profileFor("gcr.io", Options{})

@@ -15,8 +15,9 @@
 // caller limits them to desc.Size and verifies the digest (see package transfer).
 //
 // Blobs are sent whole, and after a broken connection from where the registry
-// says that it ended. What a host takes in one request is a profile, chosen by
-// its name and corrected by its answers.
+// says that it ended. One on which nothing moves for Options.Stall is broken.
+// What a host takes in one request is a profile, chosen by its name and
+// corrected by its answers.
 //
 // Errors name the repository, the operation, the HTTP status and the next
 // step. Callers branch with errors.Is on the sentinels below; anything else, a
@@ -80,6 +81,9 @@ type Options struct {
 	// RetryWait is the pause before a failed request is tried again; it
 	// doubles with each further try. 250 ms when zero.
 	RetryWait time.Duration
+	// Stall is how long a request may move nothing, or a question go without
+	// answer, before it is broken off and tried again. 2 minutes when zero.
+	Stall time.Duration
 	// SessionDir is where unfinished uploads of large blobs are remembered, so
 	// that the next run goes on with them; "" when they are not.
 	SessionDir string
@@ -103,6 +107,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.RetryWait <= 0 {
 		o.RetryWait = 250 * time.Millisecond
+	}
+	if o.Stall <= 0 {
+		o.Stall = 2 * time.Minute
 	}
 	return o
 }

@@ -32,7 +32,10 @@ const (
 	// answerTimeout covers a registry that hashes ten gigabytes again before
 	// it answers an upload.
 	answerTimeout = 5 * time.Minute
-	maxPages      = 1000
+	// pingTimeout covers what waits to be sent before a ping of HTTP/2. Its
+	// connections are shared, and one that is dead would be used again.
+	pingTimeout = time.Minute
+	maxPages    = 1000
 )
 
 // remoteHost is one host with its connections, tokens and credentials.
@@ -58,7 +61,9 @@ func newRemoteHost(addr address, accepts profile, opts Options) *remoteHost {
 	base.ResponseHeaderTimeout = answerTimeout
 	base.MaxIdleConnsPerHost = 16
 	base.DisableCompression = true // a blob is its bytes as stored
+	base.HTTP2 = &http.HTTP2Config{SendPingTimeout: pingTimeout / 2, PingTimeout: pingTimeout}
 	base.WriteBufferSize = 64 << 10
+	watched := &watchdog{base: base, limit: opts.Stall}
 
 	h := &remoteHost{
 		host:      addr.host,
@@ -74,13 +79,13 @@ func newRemoteHost(addr address, accepts profile, opts Options) *remoteHost {
 		workflow:   opts.Getenv("GITHUB_ACTIONS") == "true",
 	}
 	h.client = &auth.Client{
-		Client:     &http.Client{Transport: &retry.Transport{Base: base, Policy: func() retry.Policy { return h.policy }}},
+		Client:     &http.Client{Transport: &retry.Transport{Base: watched, Policy: func() retry.Policy { return h.policy }}},
 		Header:     http.Header{"User-Agent": {opts.UserAgent}},
 		ClientID:   "waybill",
 		Credential: h.keychain.credential,
 		Cache:      auth.NewCache(),
 	}
-	h.bodies = &http.Client{Transport: base, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	h.bodies = &http.Client{Transport: watched, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	return h
 }
 

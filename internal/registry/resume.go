@@ -16,6 +16,9 @@ func (u *upload) mend(ctx context.Context, f *failed, streak int) error {
 		return f.err
 	}
 	pause, err := host.policy.pause(streak, f.resp)
+	if later, ok := errors.AsType[*laterError](err); ok {
+		later.error = f.err // it has read the registry's words
+	}
 	if err != nil {
 		return err
 	}
@@ -24,7 +27,7 @@ func (u *upload) mend(ctx context.Context, f *failed, streak int) error {
 		if err := sleep(ctx, pause); err != nil {
 			return err
 		}
-		return u.ask(ctx)
+		return u.askPatiently(ctx)
 	case status < 300: // nonsense
 		u.drop()
 		return nil
@@ -111,6 +114,31 @@ func (u *upload) redirected(f *failed) error {
 		return f.err
 	}
 	return u.follow(f.resp)
+}
+
+// patience is how often a registry that cannot be reached is asked again about an
+// upload that is on its way. The pauses between double; with those that each
+// question has of itself they bridge an outage of half a minute.
+const patience = 5
+
+func (u *upload) askPatiently(ctx context.Context) error {
+	for try := 0; ; try++ {
+		err := u.ask(ctx)
+		if try == patience || !isOutage(err) {
+			return err
+		}
+		if err := sleep(ctx, u.repo.host.policy.backoff(try+2)); err != nil {
+			return err
+		}
+	}
+}
+
+// isOutage tells whether the registry, or the way to it, is likely to come back.
+func isOutage(err error) bool {
+	if response, ok := errors.AsType[*errcode.ErrorResponse](err); ok {
+		return isTemporary(response.StatusCode) && response.StatusCode != http.StatusTooManyRequests
+	}
+	return isDial(err) || isCut(err)
 }
 
 // ask learns how much the registry has. When it does not say, or makes no

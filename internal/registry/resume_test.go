@@ -66,7 +66,7 @@ func TestLiesAboutUploads(t *testing.T) {
 			if err := repo.PushBlob(t.Context(), f.desc, f.open); err == nil {
 				t.Error("the push claims to have worked")
 			}
-			if received > 6*f.desc.Size {
+			if received > 7*f.desc.Size {
 				t.Errorf("sent %d bytes for a blob of %d", received, f.desc.Size)
 			}
 		})
@@ -229,6 +229,32 @@ func TestEmptyRangeThatWasNotEmpty(t *testing.T) {
 	}
 	if want := "[0-2097151 0-2097151 1000-2098151 2098152-3145727]"; fmt.Sprint(pieces) != want {
 		t.Errorf("sent %v, want %s", pieces, want)
+	}
+}
+
+// A registry may ask for pieces of a certain size at least.
+func TestSmallestPiece(t *testing.T) {
+	f := newFile(t, 11*mib)
+	for least, want := range map[string]string{"5242880": "[5 5 1]", "1024": "[4 4 3]", "-1": "[4 4 3]", "x": "[4 4 3]", "9223372036854775808": "[11]"} {
+		var got []int64
+		opts := options()
+		opts.Chunk = 4 * mib
+		repo := hostileWith(t, opts, func(w http.ResponseWriter, req *http.Request) {
+			n, _ := io.Copy(io.Discard, req.Body)
+			switch req.Method {
+			case http.MethodPost:
+				w.Header().Set("OCI-Chunk-Min-Length", least)
+				accept(w, "")
+			case http.MethodPatch:
+				got = append(got, n/mib)
+				accept(w, "")
+			case http.MethodPut:
+				w.WriteHeader(http.StatusCreated)
+			}
+		})
+		if err := repo.PushBlob(t.Context(), f.desc, f.open); err != nil || fmt.Sprint(got) != want {
+			t.Errorf("at least %s: %v after PATCHes of %v MiB, want %s", least, err, got, want)
+		}
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -50,11 +52,32 @@ func openSession(dir string, now func() time.Time, repository string, desc ocisp
 	}
 	sum := sha256.Sum256([]byte(repository + string(desc.Digest)))
 	path := filepath.Join(dir, hex.EncodeToString(sum[:]))
+	removeOld(dir, now())
 	lock := flock.New(path+".lock", flock.SetPermissions(0o600))
 	if ok, err := lock.TryLock(); !ok || err != nil {
 		return nil
 	}
+	// The owner before may have removed the file after it was opened here, and
+	// somebody else locked a new one.
+	held, err := lock.Stat()
+	named, nameErr := os.Stat(lock.Path())
+	if err != nil || nameErr != nil || !os.SameFile(held, named) {
+		lock.Unlock()
+		return nil
+	}
 	return &session{path: path, lock: lock, now: now}
+}
+
+// removeOld removes what runs left that nobody went on with.
+func removeOld(dir string, now time.Time) {
+	entries, _ := os.ReadDir(dir)
+	for _, entry := range entries {
+		name, _, _ := strings.Cut(entry.Name(), ".")
+		info, err := entry.Info()
+		if err == nil && len(name) == 2*sha256.Size && info.Mode().IsRegular() && now.Sub(info.ModTime()) > maxSessionAge {
+			os.Remove(filepath.Join(dir, entry.Name()))
+		}
+	}
 }
 
 // location returns where the upload is, or nil when there is none.
@@ -107,10 +130,15 @@ func (s *session) forget() {
 	}
 }
 
-// close lets other processes have the upload.
+// close lets other processes have the upload. Windows removes no file that is
+// open, elsewhere the file must be gone before another can lock it.
 func (s *session) close() {
-	if s != nil {
-		os.Remove(s.lock.Path())
+	if s == nil {
+		return
+	}
+	if runtime.GOOS == "windows" {
 		s.lock.Unlock()
 	}
+	os.Remove(s.lock.Path())
+	s.lock.Unlock()
 }

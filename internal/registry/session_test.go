@@ -17,7 +17,7 @@ import (
 func interrupted(t *testing.T, server *testregistry.Registry, f file, opts registry.Options) {
 	t.Helper()
 	server.CutNextUpload(f.desc.Size * 6 / 10)
-	server.FailMatching("GET /v2/sentiment/blobs/uploads/", 5, 503)
+	server.FailMatching("GET /v2/sentiment/blobs/uploads/", 30, 503) // patience and one question, of five requests each
 	err := openWith(t, server.URL, opts).PushBlob(t.Context(), f.desc, f.open)
 	wantError(t, err, registry.ErrUnreachable, "503")
 }
@@ -137,5 +137,18 @@ func TestSessionBelongsToOneRun(t *testing.T) {
 	}
 	if n := server.Uploads(); n != 2 {
 		t.Errorf("%d uploads began, want 2", n)
+	}
+}
+
+// An outage in the middle of an upload is waited out: nothing is sent twice.
+func TestUploadOutlastsAnOutage(t *testing.T) {
+	server := testregistry.New(t)
+	f := newFile(t, 4*mib)
+	server.CutNextUpload(f.desc.Size * 6 / 10)
+	server.FailMatching("GET /v2/sentiment/blobs/uploads/", 25, 503)
+	f.push(t, openWith(t, server.URL, options()))
+	wantBytes(t, server, f, 105)
+	if n := server.Uploads(); n != 1 {
+		t.Errorf("%d uploads began", n)
 	}
 }

@@ -15,9 +15,12 @@ import (
 	"oras.land/oras-go/v2/registry/remote/errcode"
 )
 
-// maxUploads is how often an upload begins, or goes on without having got any
-// further since the last time.
-const maxUploads = 3
+const (
+	// maxUploads is how often an upload begins, or goes on in a row
+	maxUploads = 3
+	// without having got so much further since the last time.
+	leastProgress = 64 << 10
+)
 
 func (r *remoteRepository) endpoint(path string) string {
 	scheme := "https"
@@ -61,6 +64,7 @@ type upload struct {
 
 	location      *url.URL // newest; nil before the upload has begun
 	offset        int64    // how much the registry has
+	least         int64    // smallest piece that it takes
 	authorization string   // of the last request that the registry let pass
 }
 
@@ -72,8 +76,12 @@ func (u *upload) run(ctx context.Context) error {
 	reached := u.offset // where the last failure left the upload
 	var last error
 	streak := 0 // failures without progress between them
+	begun := 0
 	for fruitless := 0; ; {
 		if u.location == nil {
+			if begun++; begun > maxUploads {
+				return last
+			}
 			if last != nil && u.stored(ctx) {
 				return nil // only the answer was lost
 			}
@@ -99,8 +107,8 @@ func (u *upload) run(ctx context.Context) error {
 		}
 		// A 416 that names another offset is no progress: the registry would
 		// otherwise decide how often it is asked.
-		if u.location != nil && u.offset > reached && f.status() != http.StatusRequestedRangeNotSatisfiable {
-			reached, streak = u.offset, 0
+		if u.location != nil && u.offset >= reached+leastProgress && f.status() != http.StatusRequestedRangeNotSatisfiable {
+			reached, streak, fruitless = u.offset, 0, 0
 			continue
 		}
 		reached = u.offset
@@ -146,6 +154,8 @@ func (u *upload) begin(ctx context.Context) (stored bool, err error) {
 		return false, errors.New("the registry did not say where to upload to")
 	}
 	u.offset = 0
+	// What cannot be read is 0 (distribution-spec 1.1, "Pushing a blob in chunks").
+	u.least, _ = strconv.ParseInt(resp.Header.Get("OCI-Chunk-Min-Length"), 10, 64)
 	return false, u.follow(resp)
 }
 
@@ -228,7 +238,7 @@ func (u *upload) send(ctx context.Context) (stored bool, f *failed) {
 	case u.offset == 0 && limits.whole(u.size):
 		f.sent = u.size
 	case u.offset < u.size:
-		f.method, f.sent = http.MethodPatch, limits.piece(u.size-u.offset)
+		f.method, f.sent = http.MethodPatch, limits.piece(u.size-u.offset, u.least)
 	}
 	resp, err := u.request(ctx, f.method, f.sent)
 	if err != nil {

@@ -7,7 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -200,4 +203,62 @@ func FuzzSession(f *testing.F) {
 			t.Fatalf("%q reads back as %v", location, again)
 		}
 	})
+}
+
+// However often a session changes hands, it has one owner.
+func TestSessionHasOneOwner(t *testing.T) {
+	dir := t.TempDir()
+	desc := descriptorOf("x", []byte("hello"))
+	desc.Size = minSession
+	var owners, most, had atomic.Int64
+	var running sync.WaitGroup
+	for range 8 {
+		running.Go(func() {
+			for range 2000 {
+				s := openSession(dir, time.Now, "registry.example/x", desc)
+				if s == nil {
+					continue
+				}
+				had.Add(1)
+				if n := owners.Add(1); n > 1 {
+					most.Store(n)
+				}
+				runtime.Gosched()
+				owners.Add(-1)
+				s.close()
+			}
+		})
+	}
+	running.Wait()
+	if most.Load() > 1 || had.Load() == 0 {
+		t.Errorf("%d owners at once, %d in all", most.Load(), had.Load())
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// What nobody went on with holds secrets, and is removed; the rest of the
+// folder is left alone.
+func TestOldSessionsAreRemoved(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now()
+	ours := strings.Repeat("0a", 32)
+	for name, age := range map[string]time.Duration{ours: 8, ours + ".lock": 8, ours + ".123": 8, "f" + ours[1:]: 6, "notes.txt": 100} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at := now.Add(-age * 24 * time.Hour)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	desc := descriptorOf("x", []byte("hello"))
+	desc.Size = minSession
+	openSession(dir, func() time.Time { return now }, "registry.example/x", desc).close()
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != 2 || left[0].Name() != "f"+ours[1:] || left[1].Name() != "notes.txt" {
+		t.Errorf("left: %v, %v", left, err)
+	}
 }

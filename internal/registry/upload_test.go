@@ -230,7 +230,7 @@ func TestUploadTooLarge(t *testing.T) {
 		server := testregistry.New(t, testregistry.WithProfile(profile))
 		f := newFile(t, 10*mib)
 		err := openWith(t, server.URL, options()).PushBlob(t.Context(), f.desc, f.open)
-		if err == nil || !strings.Contains(err.Error(), "413") || !strings.Contains(err.Error(), "limits the size of one upload: split the file") {
+		if err == nil || !strings.Contains(err.Error(), "413") || !strings.Contains(err.Error(), "push in smaller pieces (--chunk 1MiB), or split the file") {
 			t.Errorf("%+v: %v", profile, err)
 		}
 		if n := len(server.Requests()); n > 10 {
