@@ -83,5 +83,10 @@ func FuzzParquetOpen(f *testing.F) {
 	f.Add(writeParquet(f, rows))
 	f.Add(writeParquet(f, rows, parquet.DataPageVersion(1), parquet.Compression(&parquet.Snappy)))
 	f.Add(writeParquet(f, []primitive{{S: "a", D: "b"}, {S: "c", D: "d"}}))
+	for _, footer := range hostileFooters() {
+		if len(footer.data) < 64<<10 { // larger ones only slow it down
+			f.Add(framed(footer.data))
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte) { drain(t, put(t, "f.parquet", data)) })
 }

@@ -60,6 +60,9 @@ func openParquet(ctx context.Context, f File, file *os.File, size int64, opts Op
 		if err := checkFooter(in, size); err != nil {
 			return err
 		}
+		if err := checkMetadata(in, size); err != nil {
+			return err
+		}
 		p.file, err = parquet.OpenFile(in, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(parquetReadSize))
 		if err != nil {
 			return err

@@ -18,18 +18,11 @@ func RowGroupEnds(r io.ReaderAt, size int64) ([]int64, error) {
 	if err := checkFooter(r, size); err != nil {
 		return nil, err
 	}
-	var tail [4]byte
-	if _, err := r.ReadAt(tail[:], size-8); err != nil {
+	footer, err := readFooter(r, size, maxGroupsFooter)
+	if err != nil {
 		return nil, err
 	}
-	length := int64(binary.LittleEndian.Uint32(tail[:]))
-	if length > size-12 || length > maxGroupsFooter {
-		return nil, fmt.Errorf("the Parquet footer has %d bytes, at most %d are read for its row groups", length, maxGroupsFooter)
-	}
-	footer := make([]byte, length)
-	if _, err := r.ReadAt(footer, size-8-length); err != nil {
-		return nil, err
-	}
+	length := int64(len(footer))
 	groups, err := groupSpans(footer)
 	if err != nil {
 		return nil, err
@@ -46,6 +39,21 @@ func RowGroupEnds(r io.ReaderAt, size int64) ([]int64, error) {
 		ends = append(ends, at)
 	}
 	return append(ends, size), nil
+}
+
+// readFooter returns the footer of a file that checkFooter has passed.
+func readFooter(r io.ReaderAt, size, limit int64) ([]byte, error) {
+	var tail [4]byte
+	if _, err := r.ReadAt(tail[:], size-8); err != nil {
+		return nil, err
+	}
+	length := int64(binary.LittleEndian.Uint32(tail[:]))
+	if length > size-12 || length > limit {
+		return nil, fmt.Errorf("the Parquet footer has %d bytes, at most %d are read", length, min(limit, size-12))
+	}
+	footer := make([]byte, length)
+	_, err := r.ReadAt(footer, size-8-length)
+	return footer, err
 }
 
 // span is a range of bytes of the file.
@@ -71,7 +79,7 @@ func groupSpans(footer []byte) ([]span, error) {
 		})
 	})
 	if t.failed {
-		return nil, errors.New("the Parquet footer is damaged")
+		return nil, errDamagedFooter
 	}
 	return groups, nil
 }
@@ -128,6 +136,8 @@ const (
 	thriftUUID   = 13
 )
 
+var errDamagedFooter = errors.New("the Parquet footer is damaged")
+
 // maxThriftDepth is far deeper than Parquet nests its metadata.
 const maxThriftDepth = 32
 
@@ -163,6 +173,10 @@ func (t *thriftReader) eachField(each func(id int64, kind byte) bool) {
 		} else {
 			id = t.varint()
 		}
+		if t.failed || id != int64(int16(id)) {
+			t.failed = true
+			return
+		}
 		if kind := head & 15; !each(id, kind) {
 			t.skip(kind, false, maxThriftDepth)
 		}
@@ -184,6 +198,10 @@ func (t *thriftReader) listHead() (n uint64, kind byte) {
 	head := t.byte()
 	if n = uint64(head >> 4); n == 15 {
 		n = t.uvarint()
+	}
+	if n > uint64(len(t.data)) { // every element takes a byte at least
+		t.failed = true
+		return 0, 0
 	}
 	return n, head & 15
 }
@@ -220,6 +238,9 @@ func (t *thriftReader) skip(kind byte, element bool, depth int) {
 		n := t.uvarint()
 		if n == 0 {
 			return
+		}
+		if n > uint64(len(t.data))/2 {
+			t.failed = true
 		}
 		kinds := t.byte()
 		for i := uint64(0); i < n && !t.failed; i++ {

@@ -26,15 +26,16 @@ func checkPages(in io.ReaderAt, m *format.ColumnMetaData) error {
 		return errors.New("it is compressed with LZ4, which is not supported; write it with zstd or snappy")
 	}
 	offset := m.DataPageOffset
-	if m.DictionaryPageOffset > 0 && m.DictionaryPageOffset < offset {
-		offset = m.DictionaryPageOffset
+	if m.DictionaryPageOffset != 0 {
+		offset = m.DictionaryPageOffset // where parquet-go begins, wherever that is
 	}
 	end := offset + m.TotalCompressedSize
 	if offset < 4 || end < offset {
-		return fmt.Errorf("its pages begin at offset %d and have %d bytes", m.DataPageOffset, m.TotalCompressedSize)
+		return fmt.Errorf("its pages begin at offset %d and have %d bytes", offset, m.TotalCompressedSize)
 	}
-	values := int64(0)
-	for offset < end && values < m.NumValues {
+	// All of them, also those after the last value: levels of the last row may
+	// make parquet-go look at the next page.
+	for offset < end {
 		header, size, err := pageHeader(in, offset, end)
 		if err != nil {
 			return err
@@ -49,7 +50,6 @@ func checkPages(in io.ReaderAt, m *format.ColumnMetaData) error {
 		case n > maxPageValues || header.DictionaryPageHeader.V.NumValues > maxPageValues:
 			return fmt.Errorf("a page claims %d values, at most %d are read", n, maxPageValues)
 		}
-		values += int64(n)
 	}
 	return nil
 }
@@ -63,6 +63,14 @@ func pageHeader(in io.ReaderAt, offset, end int64) (*format.PageHeader, int, err
 		n, err := in.ReadAt(buf, offset)
 		if err != nil && err != io.EOF {
 			return nil, 0, err
+		}
+		t := thriftReader{data: buf[:n]}
+		if t.skip(thriftStruct, false, maxThriftDepth); t.failed {
+			failed = errors.New("it is damaged") // or longer than the window
+			if window >= end-offset {
+				break
+			}
+			continue
 		}
 		r := new(thrift.CompactProtocol).NewReaderFromBytes(buf[:n])
 		header := new(format.PageHeader)
