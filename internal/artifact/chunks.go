@@ -90,6 +90,14 @@ func split(ctx context.Context, f manifest.File, open func() (*os.File, error)) 
 	return pieces, nil
 }
 
+// Whoever can write to the repository can attach indexes, in any number. Ours
+// have a thousandth of what they are about.
+const (
+	maxIndexPercent = 1       // of the files,
+	freeIndex       = 1 << 20 // past this many bytes
+	maxIndexTries   = 4
+)
+
 // findIndex returns the chunk index of a plain artifact, nil when there is none
 // that can be used. It costs a pull a few requests, never its success: whatever
 // is wrong with an index, files can be fetched whole.
@@ -98,9 +106,17 @@ func findIndex(ctx context.Context, repo registry.Repository, remote *Remote) *t
 	if err != nil {
 		return nil
 	}
+	limit := int64(freeIndex)
+	for _, f := range remote.Files {
+		limit += f.Size / 100 * maxIndexPercent
+	}
+	tries := 0
 	for _, f := range found {
-		if f.Layer.MediaType != typeIndex {
+		if f.Layer.MediaType != typeIndex || f.Layer.Size > limit {
 			continue
+		}
+		if tries++; tries > maxIndexTries {
+			break
 		}
 		index, err := fetchIndex(ctx, repo, f.Layer)
 		if err == nil && describes(index, remote) {

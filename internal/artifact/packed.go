@@ -12,6 +12,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/internal/canonical"
 	"github.com/waybill-dev/waybill/internal/manifest"
@@ -66,8 +67,8 @@ func encodePacked(index *transfer.Index, stored ...ocispec.Descriptor) (*Encodin
 type PackOptions struct {
 	transfer.Options
 	// Previous are manifests of earlier versions in the same repository, the
-	// nearest first. What they hold is not sent again. Those that are gone, or
-	// are not packed, are passed over.
+	// nearest first. What they hold is not sent again. Those that are gone,
+	// not packed, or cannot be read are passed over.
 	Previous []ref.Digest
 	// Unchanged tells of an open file whether it is known to still have its
 	// digest, so that it need not be hashed once more; nil knows of none.
@@ -189,16 +190,30 @@ func checkPacked(files []manifest.File) error {
 	return checkPaths(files)
 }
 
+var errIncomplete = errors.New("a blob is missing")
+
+// hasAll asks for hundreds of packs a few at a time.
 func hasAll(ctx context.Context, repo registry.Repository, descs []ocispec.Descriptor) (bool, error) {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(transfer.DefaultConcurrency)
 	for _, d := range descs {
-		if has, err := repo.HasBlob(ctx, d); err != nil || !has {
-			return false, err
-		}
+		group.Go(func() error {
+			has, err := repo.HasBlob(ctx, d)
+			if err == nil && !has {
+				err = errIncomplete
+			}
+			return err
+		})
 	}
-	return true, nil
+	err := group.Wait()
+	if errors.Is(err, errIncomplete) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
-// errNotPacked means that an artifact has one layer a file.
+// errNotPacked means that an artifact has one layer a file, or an index that is
+// of no use.
 var errNotPacked = errors.New("not packed")
 
 // packedIndex is the index of a packed dataset.
@@ -220,8 +235,13 @@ func readPacked(ctx context.Context, repo registry.Repository, d ref.Digest) (*p
 		return nil, nil, errNotPacked
 	}
 	p, err := decodePacked(ctx, repo, m)
-	if err != nil {
+	switch _, unread := errors.AsType[fetchError](err); {
+	case unread:
 		return nil, nil, fmt.Errorf("read artifact: %s@%s: %w", repo, d, err)
+	case err != nil:
+		// Damaged, or of a later release. Whoever pushes has all content, and
+		// should not depend on it.
+		return nil, nil, fmt.Errorf("%w: %w", errNotPacked, err)
 	}
 	desc.ArtifactType = m.ArtifactType
 	return p, &Encoding{Manifest: data, MediaType: desc.MediaType, Desc: desc, Config: []byte("{}"), ConfigDesc: m.Config, Layers: m.Layers}, nil
@@ -238,7 +258,9 @@ func decodePacked(ctx context.Context, repo registry.Repository, m *ocispec.Mani
 	if len(m.Layers) > maxReadFiles {
 		return nil, fmt.Errorf("it has %d layers, at most %d", len(m.Layers), maxReadFiles)
 	}
-	p := &packedIndex{stored: m.Layers[0]}
+	index := m.Layers[0]
+	// Annotations, which anybody may have put there, are not taken over.
+	p := &packedIndex{stored: ocispec.Descriptor{MediaType: typeIndex, Digest: index.Digest, Size: index.Size}}
 	var err error
 	if p.base, err = fetchIndex(ctx, repo, p.stored); err != nil {
 		return nil, err
@@ -301,6 +323,11 @@ func fetchDelta(ctx context.Context, repo registry.Repository, desc ocispec.Desc
 	return transfer.DecodeIndexDelta(data)
 }
 
+// fetchError is one of the way to the registry, not of what is stored there.
+type fetchError struct{ error }
+
+func (e fetchError) Unwrap() error { return e.error }
+
 // fetchBytes reads and verifies a blob of at most maxIndexBlob bytes.
 func fetchBytes(ctx context.Context, repo registry.Repository, desc ocispec.Descriptor) ([]byte, error) {
 	if desc.Size <= 0 || desc.Size > maxIndexBlob {
@@ -308,12 +335,12 @@ func fetchBytes(ctx context.Context, repo registry.Repository, desc ocispec.Desc
 	}
 	r, err := repo.Blob(ctx, desc)
 	if err != nil {
-		return nil, err
+		return nil, fetchError{err}
 	}
 	defer r.Close()
 	data, err := io.ReadAll(io.LimitReader(r, desc.Size+1))
 	if err != nil {
-		return nil, err
+		return nil, fetchError{err}
 	}
 	if got := ref.Of(data); int64(len(data)) != desc.Size || string(got) != string(desc.Digest) {
 		return nil, fmt.Errorf("the registry's answer is corrupt: it should be %s", desc.Digest)

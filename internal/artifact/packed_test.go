@@ -3,20 +3,24 @@ package artifact
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/opencontainers/go-digest"
+	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/waybill-dev/waybill/internal/canonical"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/testregistry"
 	"github.com/waybill-dev/waybill/internal/transfer"
 )
 
@@ -108,6 +112,49 @@ func TestPushPacked(t *testing.T) {
 			t.Errorf("layers %+v", other.Layers)
 		}
 	})
+}
+
+// A version whose index is damaged, or of a later release, is no reason not to
+// push the next one; a registry that does not answer is.
+func TestPushPackedAfterDamage(t *testing.T) {
+	server := testregistry.New(t)
+	repo := repository(t, server.URL)
+	c := many(1, 500)
+	first, _ := pushPacked(t, repo, c)
+	server.Corrupt(string(first.Layers[0].Digest))
+	c["00/00000"] = "changed"
+	second, stats := pushPacked(t, repo, c, first.Digest())
+	if stats.Uploaded != 1 || stats.Bytes < 499_000 {
+		t.Errorf("%+v", stats)
+	}
+	server.FailMatching("GET /v2/sentiment/blobs/"+string(second.Layers[0].Digest), 100, 403)
+	open := func(manifest.File) func() (*os.File, error) { return nil }
+	if _, _, err := PushPacked(context.Background(), repo, c.files(), open, PackOptions{Previous: []ref.Digest{second.Digest()}}); !errors.Is(err, registry.ErrUnauthorized) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What somebody wrote beside the index does not come into later manifests.
+func TestPushPackedPlainDescriptors(t *testing.T) {
+	repo := repository(t, "oci-layout:registry")
+	c := many(1, 1900)
+	first, _ := pushPacked(t, repo, c)
+	layers := slices.Clone(first.Layers)
+	layers[0].Annotations = map[string]string{ocispec.AnnotationTitle: "escaped"}
+	data, err := canonical.Marshal(ocispec.Manifest{Versioned: specs.Versioned{SchemaVersion: 2}, MediaType: ocispec.MediaTypeImageManifest,
+		ArtifactType: TypeDataset, Config: first.ConfigDesc, Layers: layers})
+	if err != nil {
+		t.Fatal(err)
+	}
+	annotated, err := repo.PushManifest(context.Background(), ocispec.MediaTypeImageManifest, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c["00/00000"] = "changed"
+	second, _ := pushPacked(t, repo, c, ref.Digest(annotated.Digest))
+	if l := second.Layers[0]; l.Digest != layers[0].Digest || l.Annotations != nil {
+		t.Errorf("%+v", l)
+	}
 }
 
 // What a registry says of a packed dataset is checked before anything is

@@ -187,11 +187,7 @@ func (r *Root) Commit(files []*Pending) (placed int, err error) {
 		return 0, err
 	}
 	folders := map[string]bool{}
-	defer func() {
-		for dir := range folders {
-			syncDir(r.root.Open, dir)
-		}
-	}()
+	defer r.syncFolders(folders)
 	for i, p := range files {
 		if err := p.place(); err != nil {
 			return i, r.fail("commit", p.path, err)
@@ -200,6 +196,17 @@ func (r *Root) Commit(files []*Pending) (placed int, err error) {
 		placed = i + 1
 	}
 	return placed, nil
+}
+
+// syncFolders makes renames survive a power failure. Like syncDir it is best
+// effort.
+func (r *Root) syncFolders(folders map[string]bool) {
+	if len(folders) > manyFiles && r.self != nil && syncFS(r.self) == nil {
+		return
+	}
+	for dir := range folders {
+		syncDir(r.root.Open, dir)
+	}
 }
 
 func (p *Pending) place() error {

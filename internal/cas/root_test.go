@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode/utf8"
 )
 
 func must(t *testing.T, err error) {
@@ -134,6 +135,18 @@ func TestPending(t *testing.T) {
 	}
 	if _, err := p.Write([]byte("x")); !errors.Is(err, fs.ErrClosed) {
 		t.Errorf("write after Commit: %v", err)
+	}
+}
+
+// Some file systems refuse names that are not UTF-8, so that a long name is not
+// cut amid a character.
+func TestPartNames(t *testing.T) {
+	for _, base := range []string{strings.Repeat("語", 80), "a" + strings.Repeat("語", 80), "ab" + strings.Repeat("語", 80), strings.Repeat("é", 120), strings.Repeat("a", 250), "short"} {
+		name := filepath.Base(partName(filepath.Join("folder", base)))
+		beginning, _, ok := strings.Cut(name, partInfix)
+		if !ok || !utf8.ValidString(name) || len(name) > 240 || !strings.HasPrefix(base, beginning) || len(beginning) < min(len(base), 190) {
+			t.Errorf("%q: %q", base, name)
+		}
 	}
 }
 

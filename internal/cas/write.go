@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"unicode/utf8"
 )
 
 // partInfix marks files that are not finished: NAME.part-HEX. One is left
@@ -50,8 +51,15 @@ func partName(path string) string {
 	return dir + clipBase(base) + partInfix + strconv.FormatUint(rand.Uint64(), 16)
 }
 
-// clipBase leaves room for an ending: file systems allow 255 bytes a name.
-func clipBase(base string) string { return base[:min(len(base), 200)] }
+// clipBase leaves room for an ending: file systems allow 255 bytes a name. No
+// character is cut in two, which some of them refuse.
+func clipBase(base string) string {
+	n := min(len(base), 200)
+	for n > 190 && n < len(base) && !utf8.RuneStart(base[n]) {
+		n--
+	}
+	return base[:n]
+}
 
 // syncDir makes a rename in dir survive a power failure. It is best effort:
 // some file systems, and Windows, cannot sync a folder.

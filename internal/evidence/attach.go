@@ -44,8 +44,15 @@ func Attach(ctx context.Context, repo registry.Repository, subject ocispec.Descr
 }
 
 func attach(ctx context.Context, repo registry.Repository, subject ocispec.Descriptor, item Item, built *Built) error {
-	if listed, err := isListed(ctx, repo, subject, built.Desc); err != nil || listed {
+	listed, err := isListed(ctx, repo, subject, built.Desc)
+	if err != nil {
 		return err
+	}
+	if listed {
+		// The list under a tag may outlive what it lists.
+		if _, err := repo.Resolve(ctx, string(built.Desc.Digest)); !errors.Is(err, registry.ErrNotFound) {
+			return err
+		}
 	}
 	if err := pushBlob(ctx, repo, built.Layer, item.Open); err != nil {
 		return fmt.Errorf("%s: %w", item.Name, err)

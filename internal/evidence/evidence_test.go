@@ -234,6 +234,22 @@ func (f *forgetful) PushManifest(ctx context.Context, mediaType string, data []b
 	return f.Repository.PushManifest(ctx, mediaType, data)
 }
 
+// What is listed though it was deleted is stored again.
+func TestAttachDeleted(t *testing.T) {
+	repo := opens(t, "oci-layout:registry")()
+	about, item := subject(t, repo, "model"), report("x")
+	built, err := Build(about, item)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Attach(context.Background(), lying{repo, []ocispec.Descriptor{built.Desc}}, about, item); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := List(context.Background(), repo, about, Report); err != nil || len(found) != 1 {
+		t.Errorf("%+v, %v", found, err)
+	}
+}
+
 func TestAttachStopsWhenCancelled(t *testing.T) {
 	repo := &forgetful{Repository: opens(t, "oci-layout:registry")()}
 	about := subject(t, repo, "weights")

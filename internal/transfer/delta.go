@@ -283,6 +283,12 @@ func (a *assembly) place(ctx context.Context, r io.Reader, c *Chunk, wants []wan
 			return err
 		}
 		a.advance(w, n)
+		// A chunk that ten thousand files have must not keep all of them open.
+		if w.file != wants[0].file {
+			if err := a.seal(w.file); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -335,8 +341,8 @@ func (a *assembly) fetch(ctx context.Context, sp *span) error {
 	if err != nil {
 		return err
 	}
-	for _, sp := range spans {
-		for wants := sp.wants; len(wants) > 0; {
+	for ; len(spans) > 0; spans = spans[1:] {
+		for wants := spans[0].wants; len(wants) > 0; {
 			c := a.chunkOf(wants[0])
 			n := 1
 			for n < len(wants) && a.chunkOf(wants[n]).Offset == c.Offset {
@@ -350,8 +356,23 @@ func (a *assembly) fetch(ctx context.Context, sp *span) error {
 			}
 			wants = wants[n:]
 		}
+		if s.whole { // by now: what others want would cost the whole blob each time
+			spans = append(spans, sp.of.takeAll(s)...)
+		}
 	}
 	return nil
+}
+
+// takeAll takes the spans that nobody fetches yet, in their order, for s, which
+// reads the whole blob.
+func (o *owing) takeAll(s *stream) (spans []*span) {
+	for _, sp := range o.spans {
+		if sp.taken.CompareAndSwap(false, true) {
+			spans = append(spans, sp)
+			s.end = max(s.end, sp.to)
+		}
+	}
+	return spans
 }
 
 // ask sends the request of s for sp and returns what to read from the answer.
@@ -374,14 +395,8 @@ func (a *assembly) ask(s *stream, sp *span) ([]*span, error) {
 		o.answered = true
 		return []*span{sp}, nil
 	}
-	spans := []*span{sp}
-	for _, other := range o.spans {
-		if other.taken.CompareAndSwap(false, true) {
-			spans = append(spans, other)
-		}
-	}
+	spans := append(o.takeAll(s), sp)
 	slices.SortFunc(spans, func(s, t *span) int { return cmp.Compare(s.from, t.from) })
-	s.end = spans[len(spans)-1].to
 	return spans, nil
 }
 

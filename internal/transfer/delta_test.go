@@ -403,6 +403,35 @@ func TestPullIndexedDistrustsRanges(t *testing.T) {
 	wantTree(t, dir, map[string][]byte{"other.bin": d.files["other.bin"]})
 }
 
+// An index that lies here and there costs the blob a few times, not once for
+// each lie.
+func TestPullManyLies(t *testing.T) {
+	repo := repository(t, "oci-layout:registry")
+	changed := map[int]byte{}
+	for i := 3; i < 300; i += 6 {
+		changed[i] = 1
+	}
+	files := map[string][]byte{"model.safetensors": tensors{n: 300, changed: changed}.content()}
+	x := plainIndex(t, repo, files)
+	for i := range changed {
+		x.Files[0].Chunks[i].Sum = [32]byte{byte(i), byte(i >> 8)}
+	}
+	for _, concurrency := range []int{1, 4} {
+		dir := t.TempDir()
+		writeFile(t, filepath.Join(dir, "model.safetensors"), string(tensors{n: 300}.content()), 0o644)
+		opts := deltaOptions()
+		opts.Concurrency = concurrency
+		stats, err := PullIndexed(context.Background(), repo, x, allOf(x), openRoot(t, dir), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantTree(t, dir, files)
+		if size := x.Blobs[0].Size; stats.Received > int64(2*concurrency+1)*size+size/2 {
+			t.Errorf("%d at a time: %d bytes for a file of %d", concurrency, stats.Received, size)
+		}
+	}
+}
+
 // A chunk that is right does not make a file right.
 func TestPullChunkOfAnotherFile(t *testing.T) {
 	repo := repository(t, "oci-layout:registry")

@@ -23,7 +23,7 @@ func TestPullDiskFull(t *testing.T) {
 	mustPush(t, repo, "a", large)
 	writeFile(t, filepath.Join(dir, "a.bin"), "old", 0o644)
 	before := snapshot(t, dir)
-	_, err := Pull(context.Background(), repo, []Item{item("a.bin", "a", 0o644), item("large.bin", large, 0o644)}, openRoot(t, dir), Options{})
+	_, err := Pull(context.Background(), repo, []Item{item("a.bin", "a", 0o644), item("large.bin", large, 0o644)}, openRoot(t, dir), Options{Concurrency: 1})
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "pull large.bin") || !strings.Contains(err.Error(), "free some space") {
 		t.Errorf("got %v", err)
 	}

@@ -256,7 +256,7 @@ func (p *puller) fromHand(ctx context.Context, t *target) (done bool, err error)
 }
 
 // copyFrom fills t from src, which it closes. It is false when src has other
-// bytes by now.
+// bytes by now, or cannot be read: others have them.
 func (p *puller) copyFrom(ctx context.Context, t *target, src *os.File) (bool, error) {
 	defer src.Close()
 	file, err := p.create(t.items[0])
@@ -264,14 +264,15 @@ func (p *puller) copyFrom(ctx context.Context, t *target, src *os.File) (bool, e
 		return false, err
 	}
 	p.m.event(Event{Name: t.name(), Total: t.desc.Size})
-	dst := io.Writer(file)
+	dst, from := io.Writer(file), &trial{r: src}
 	if file.Clone(src) == nil {
-		dst = io.Discard
+		// Of the two the clone is read: src may be written to right now.
+		dst, from.r = io.Discard, io.NewSectionReader(file, 0, t.desc.Size+1)
 	}
-	err = verify(ctx, dst, src, t.desc, func(done int64) {
+	err = verify(ctx, dst, from, t.desc, func(done int64) {
 		p.m.event(Event{Name: t.name(), Done: done, Total: t.desc.Size})
 	})
-	if errors.Is(err, ErrCorrupt) {
+	if errors.Is(err, ErrCorrupt) || from.failed {
 		file.Abort()
 		file.dropped = true
 		return false, nil
@@ -281,6 +282,18 @@ func (p *puller) copyFrom(ctx context.Context, t *target, src *os.File) (bool, e
 	}
 	p.m.reused(t.desc.Size)
 	return true, p.finish(ctx, t, file, 0)
+}
+
+// trial is read as far as that can be done.
+type trial struct {
+	r      io.Reader
+	failed bool
+}
+
+func (t *trial) Read(b []byte) (int, error) {
+	n, err := t.r.Read(b)
+	t.failed = t.failed || err != nil && err != io.EOF
+	return n, err
 }
 
 // download fills t from its blob. file is nil, or one that was begun and has
@@ -307,6 +320,7 @@ func (p *puller) download(ctx context.Context, t *target, file *staged) (err err
 		// One of the pieces is not of this blob: an old beginning, or a range.
 		if begun > 0 {
 			p.opts.Cache.DropPartial(t.digest())
+			p.m.reused(-begun)
 		}
 		s.distrust()
 		s.seek(0)
@@ -344,8 +358,9 @@ func (p *puller) goOn(ctx context.Context, t *target, s *stream, file *staged, s
 		return nil
 	}
 	defer part.Close()
-	n, err := copyBuffer(ctx, io.MultiWriter(sum, file), io.LimitReader(part, t.desc.Size), nil)
-	if err != nil {
+	from := &trial{r: part}
+	n, err := copyBuffer(ctx, io.MultiWriter(sum, file), io.LimitReader(from, t.desc.Size), nil)
+	if err != nil && !from.failed {
 		return err
 	}
 	s.pos, s.mark = n, n
@@ -431,7 +446,8 @@ func (p *puller) commit() error {
 // the next run.
 func (p *puller) end(err error) {
 	for _, s := range p.files {
-		if s.complete && s.item.Desc.Size >= leastCached && err != nil && p.mayKeep(err) {
+		// Another file may be corrupt; this one was verified.
+		if s.complete && s.item.Desc.Size >= leastCached && err != nil && p.opts.Cache != nil && !isDiskFull(err) {
 			_ = p.opts.Cache.Keep(s.digest(), s.Pending)
 		}
 		s.Abort()

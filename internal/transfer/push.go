@@ -87,7 +87,7 @@ func pushOne(ctx context.Context, repo registry.Repository, s Source, m *meter) 
 	err = repo.PushBlob(ctx, s.Desc, u.open)
 	u.watch(nil)
 	if err == nil && u.touched() || err != nil && ctx.Err() == nil && u.mayHaveChanged(err) {
-		if errors.Is(err, errChanged) || u.changed() {
+		if errors.Is(err, errChanged) || u.changed(ctx) {
 			return errChanged
 		}
 	}
@@ -214,14 +214,14 @@ func (u *upload) mayHaveChanged(err error) bool {
 
 // changed reads the source once more. The push itself does not hash: the
 // registry does, and only a refusal or a touched file make this worth it.
-func (u *upload) changed() bool {
+func (u *upload) changed(ctx context.Context) bool {
 	rc, err := u.Open()
 	if err != nil {
 		return false // the first error says what is wrong
 	}
 	defer rc.Close()
 	hash := sha256.New()
-	n, err := io.Copy(hash, io.LimitReader(rc, u.Desc.Size+1))
+	n, err := copyBuffer(ctx, hash, io.LimitReader(rc, u.Desc.Size+1), nil)
 	return err == nil && (n != u.Desc.Size || ref.FromSum(hash.Sum(nil)) != ref.Digest(u.Desc.Digest))
 }
 

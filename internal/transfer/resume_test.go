@@ -224,6 +224,9 @@ func TestPullWrongBeginning(t *testing.T) {
 			if name == "complete" && stats.Received != 0 {
 				t.Errorf("%d bytes were fetched again", stats.Received)
 			}
+			if right := strings.HasPrefix(beginning, content); (stats.Reused == int64(len(content))) != right || !right && stats.Reused != 0 {
+				t.Errorf("%+v", stats)
+			}
 		})
 	}
 }
@@ -280,27 +283,57 @@ func TestPullCache(t *testing.T) {
 	}
 }
 
-// A pull that fails keeps what it has for the next one.
-func TestPullKeepsCompleteFiles(t *testing.T) {
+// A cache that cannot be read costs a download.
+func TestPullUnreadableCache(t *testing.T) {
 	repo := repository(t, "oci-layout:registry")
-	content := string(noise(1, 1<<20))
-	mustPush(t, repo, content)
-	base := t.TempDir()
-	opts := quick()
-	opts.Concurrency = 1
-	opts.Cache = cas.OpenStore(filepath.Join(base, "cache"), 1<<40)
-	dir := filepath.Join(base, "target")
-	items := []Item{item("a.bin", content, 0o644), item("lost.bin", "lost", 0o644)}
-	if _, err := Pull(context.Background(), repo, items, openRoot(t, dir), opts); !errors.Is(err, registry.ErrNotFound) {
+	dir := t.TempDir()
+	p := &puller{repo: repo, root: openRoot(t, dir), opts: quick().withDefaults(), m: &meter{}}
+	it := item("model.bin", large, 0o644)
+	src, err := os.CreateTemp(dir, "src")
+	if err != nil {
 		t.Fatal(err)
 	}
-	sameTree(t, dir, map[string]string{})
-	mustPush(t, repo, "lost")
-	stats, err := Pull(context.Background(), repo, items, openRoot(t, dir), opts)
-	if err != nil || stats.Received != 4 || stats.Reused != 1<<20 {
-		t.Errorf("%+v, %v", stats, err)
+	src.Close() // so that each read fails
+	done, err := p.copyFrom(context.Background(), &target{desc: it.Desc, items: []Item{it}}, src)
+	if done || err != nil {
+		t.Errorf("%v, %v", done, err)
 	}
-	wantContent(t, dir, "a.bin", content)
+	noRemains(t, dir)
+}
+
+// A pull that fails keeps what it has for the next one.
+func TestPullKeepsCompleteFiles(t *testing.T) {
+	for name, is := range map[string]error{"lost": registry.ErrNotFound, "corrupt": ErrCorrupt} {
+		t.Run(name, func(t *testing.T) {
+			repo := repository(t, "oci-layout:registry")
+			content := string(noise(1, 1<<20))
+			mustPush(t, repo, content, "other")
+			bad := altered{Repository: repo, blob: func(ctx context.Context, desc ocispec.Descriptor) (io.ReadCloser, error) {
+				switch {
+				case desc.Size > 5:
+					return repo.Blob(ctx, desc)
+				case is == ErrCorrupt:
+					return opens("wrong")()
+				}
+				return nil, is
+			}}
+			base := t.TempDir()
+			opts := quick()
+			opts.Concurrency = 1
+			opts.Cache = cas.OpenStore(filepath.Join(base, "cache"), 1<<40)
+			dir := filepath.Join(base, "target")
+			items := []Item{item("a.bin", content, 0o644), item("other.bin", "other", 0o644)}
+			if _, err := Pull(context.Background(), bad, items, openRoot(t, dir), opts); !errors.Is(err, is) {
+				t.Fatal(err)
+			}
+			sameTree(t, dir, map[string]string{})
+			stats, err := Pull(context.Background(), repo, items, openRoot(t, dir), opts)
+			if err != nil || stats.Received != 5 || stats.Reused != 1<<20 {
+				t.Errorf("%+v, %v", stats, err)
+			}
+			wantContent(t, dir, "a.bin", content)
+		})
+	}
 }
 
 // What the stat cache says about a file is believed, so that it is not read.
