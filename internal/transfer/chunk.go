@@ -64,25 +64,36 @@ type Piece struct {
 // which may be nil. The same content and cuts give the same chunks on every
 // machine.
 func Split(ctx context.Context, name string, r io.ReaderAt, size int64, cuts Cuts) (chunks []Piece, whole ref.Digest, err error) {
+	sum := sha256.New()
+	chunks, err = splitInto(ctx, name, r, size, cuts, sum)
+	if err != nil {
+		return nil, "", err
+	}
+	return chunks, ref.FromSum(sum.Sum(nil)), nil
+}
+
+// splitInto is Split that writes the whole file to whole, which may be nil.
+func splitInto(ctx context.Context, name string, r io.ReaderAt, size int64, cuts Cuts, whole hash.Hash) ([]Piece, error) {
 	segments, byContent := segment(name, r, size, cuts)
 	s := &splitter{
 		ctx:   ctx,
 		r:     bufio.NewReaderSize(io.NewSectionReader(r, 0, size), int(min(size, splitBuffer))),
-		whole: sha256.New(),
+		whole: whole,
 		chunk: sha256.New(),
-		alone: len(segments) == 1 && !byContent,
+		alone: len(segments) == 1 && !byContent && whole != nil,
 	}
 	for _, n := range segments {
+		var err error
 		if byContent && n > targetCut {
 			err = s.cutSegment(n)
 		} else {
 			err = s.takeSegment(n)
 		}
 		if err != nil {
-			return nil, "", fmt.Errorf("read %s: %w", name, err)
+			return nil, fmt.Errorf("read %s: %w", name, err)
 		}
 	}
-	return s.chunks, ref.FromSum(s.whole.Sum(nil)), nil
+	return s.chunks, nil
 }
 
 // segment returns the lengths of what is cut on its own, and whether that is
@@ -188,7 +199,9 @@ func (s *splitter) takeSegment(n int64) error {
 		if err != nil {
 			return err
 		}
-		s.whole.Write(p)
+		if s.whole != nil {
+			s.whole.Write(p)
+		}
 		if !s.alone {
 			s.chunk.Write(p)
 		}
@@ -211,7 +224,9 @@ func (s *splitter) cutSegment(n int64) error {
 			return err
 		}
 		p = p[:cut(p)]
-		s.whole.Write(p)
+		if s.whole != nil {
+			s.whole.Write(p)
+		}
 		s.chunks = append(s.chunks, Piece{Sum: sha256.Sum256(p), Length: uint32(len(p))})
 		n -= int64(len(p))
 		s.r.Discard(len(p))

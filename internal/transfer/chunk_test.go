@@ -364,3 +364,20 @@ func BenchmarkSplit(b *testing.B) {
 		}
 	}
 }
+
+// Without the digest of the whole the chunks are the same.
+func TestSplitWithoutWhole(t *testing.T) {
+	for _, size := range []int64{0, 1, targetCut, 3 << 20} {
+		data := noise(7, int(size))
+		for _, cuts := range []Cuts{nil, func(_ string, _ io.ReaderAt, size int64) ([]int64, bool, error) { return []int64{size}, false, nil }} {
+			want, _, err := Split(context.Background(), "x", bytes.NewReader(data), size, cuts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := splitInto(context.Background(), "x", bytes.NewReader(data), size, cuts, nil)
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%d bytes: %v, want %v (%v)", size, got, want, err)
+			}
+		}
+	}
+}

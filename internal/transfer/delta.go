@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -172,7 +173,12 @@ func (a *assembly) findLocal(ctx context.Context) error {
 		if err != nil {
 			return nil
 		}
-		pieces, whole, err := Split(ctx, paths[i], f, info.Size(), a.opts.Cuts)
+		// Only a small file is a chunk as a whole.
+		var whole hash.Hash
+		if info.Size() <= smallFile {
+			whole = sha256.New()
+		}
+		pieces, err := splitInto(ctx, paths[i], f, info.Size(), a.opts.Cuts, whole)
 		if err != nil {
 			return ctx.Err() // what cannot be read is fetched
 		}
@@ -183,8 +189,8 @@ func (a *assembly) findLocal(ctx context.Context) error {
 				a.local[sum] = spot{paths[i], offset}
 			}
 		}
-		if sum, err := sumOf(whole); err == nil {
-			found(sum, 0)
+		if info.Size() <= smallFile {
+			found([32]byte(whole.Sum(nil)), 0)
 		}
 		offset := int64(0)
 		for _, piece := range pieces {
