@@ -165,14 +165,19 @@ func (r *Repo) readFile(rev, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	size, err := r.size(e.Hash)
+	return r.readBlob(e.Hash)
+}
+
+// readBlob reads a file of at most MaxFileBytes.
+func (r *Repo) readBlob(hash plumbing.Hash) ([]byte, error) {
+	size, err := r.size(hash)
 	if err != nil {
 		return nil, missing("its content", err)
 	}
 	if size > MaxFileBytes {
 		return nil, fmt.Errorf("%d bytes; at most %d are read", size, MaxFileBytes)
 	}
-	o, err := r.encoded(plumbing.BlobObject, e.Hash)
+	o, err := r.encoded(plumbing.BlobObject, hash)
 	if err != nil {
 		return nil, missing("its content", err)
 	}

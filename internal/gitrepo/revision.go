@@ -158,6 +158,9 @@ func (r *Repo) abbreviated(prefix string) (string, error) {
 	return found, nil
 }
 
+// errNotCommit means that a tag leads to a tree or a file.
+var errNotCommit = errors.New("not a commit")
+
 // peel follows annotated tags to their commit.
 func (r *Repo) peel(hash plumbing.Hash) (string, error) {
 	for range 10 {
@@ -175,7 +178,7 @@ func (r *Repo) peel(hash plumbing.Hash) (string, error) {
 			}
 			hash = t.Target
 		default:
-			return "", fmt.Errorf("%s is a %s, not a commit", short(hash.String()), o.Type())
+			return "", fmt.Errorf("%s is a %s: %w", short(hash.String()), o.Type(), errNotCommit)
 		}
 	}
 	return "", errors.New("a chain of tags does not end")

@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path/filepath"
 	"slices"
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
 // IsShallow tells whether a part of the history is not in this clone.
@@ -109,25 +107,11 @@ func (adv *Advertised) references() map[string]string {
 // tipCommit follows annotated tags; "" when they lead to something else than a
 // commit.
 func (r *Repo) tipCommit(hash plumbing.Hash) (string, error) {
-	for range 10 {
-		o, err := r.encoded(plumbing.AnyObject, hash)
-		if err != nil {
-			return "", missing("object "+hash.String(), err)
-		}
-		switch o.Type() {
-		case plumbing.CommitObject:
-			return hash.String(), nil
-		case plumbing.TagObject:
-			t := &object.Tag{}
-			if err := t.Decode(o); err != nil {
-				return "", fmt.Errorf("tag %s: %w", hash, err)
-			}
-			hash = t.Target
-		default:
-			return "", nil
-		}
+	commit, err := r.peel(hash)
+	if errors.Is(err, errNotCommit) {
+		return "", nil
 	}
-	return "", errors.New("a chain of tags does not end")
+	return commit, err
 }
 
 // FileAt is a file as it stands in a commit.
@@ -164,26 +148,6 @@ func (r *Repo) ReadFileAt(f FileAt) ([]byte, error) {
 		return nil, fmt.Errorf("read %s at %s: %w", f.Path, short(f.Commit), err)
 	}
 	return data, nil
-}
-
-func (r *Repo) readBlob(hash plumbing.Hash) ([]byte, error) {
-	size, err := r.size(hash)
-	if err != nil {
-		return nil, missing("its content", err)
-	}
-	if size > MaxFileBytes {
-		return nil, fmt.Errorf("%d bytes; at most %d are read", size, MaxFileBytes)
-	}
-	o, err := r.encoded(plumbing.BlobObject, hash)
-	if err != nil {
-		return nil, missing("its content", err)
-	}
-	in, err := o.Reader()
-	if err != nil {
-		return nil, err
-	}
-	defer in.Close()
-	return io.ReadAll(in)
 }
 
 type tipWalk struct {
