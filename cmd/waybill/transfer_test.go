@@ -136,6 +136,10 @@ func TestPackedDataset(t *testing.T) {
 	// Locked without a push it has no encoding, and is nothing to register.
 	p.run(0, "lock", "images")
 	p.run(2, "pull", "images", "--dir", "nowhere")
+	p.run(1, "verify", "images")
+	if s := fmt.Sprint(p.run(0, "status", "images")); !strings.Contains(s, "registry:not pushed") || !strings.Contains(s, "next:waybill push images") {
+		t.Errorf("status of what was not pushed: %s", s)
+	}
 	p.run(0, "push", "images")
 	if n := reg.Uploads(); n > 6 {
 		t.Errorf("%d uploads for %d files", n, files)

@@ -74,6 +74,9 @@ func Status(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, ar
 }
 
 func registryWord(ctx context.Context, reg *asker, a *manifest.Artifact, lock *manifest.Lock) (string, error) {
+	if !lock.Pushed() {
+		return "not pushed", nil
+	}
 	_, err := reg.resolve(ctx, a.Name, string(lock.Encoding.Digest))
 	switch {
 	case ctx.Err() != nil:
