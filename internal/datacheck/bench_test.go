@@ -42,7 +42,8 @@ func BenchmarkCheck(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for name, yaml := range map[string]string{"columns": reviewChecks[:strings.Index(reviewChecks, "checks:")], "all": reviewChecks} {
+		head, _, _ := strings.Cut(reviewChecks, "checks:")
+		for name, yaml := range map[string]string{"columns": head, "all": reviewChecks, "more": head + "checks:" + moreChecks} {
 			b.Run(fmt.Sprintf("%s/%d/%s", c.name, c.rows, name), func(b *testing.B) {
 				a := parse(b, yaml)
 				cpu(b, info.Size(), func() {

@@ -28,12 +28,34 @@ import (
 // rules is the catalog, in the order of the documentation.
 var rules = []Rule{
 	tableRows,
+	tableColumns,
+	tableDuplicates,
+	tableKey,
 	schemaRule,
 	columnNotNull,
+	columnNullRate,
+	columnMissingTokens,
 	columnUnique,
+	columnDistinct,
+	columnConstant,
 	columnValues,
+	columnNotValues,
 	columnRange,
+	columnMean,
+	columnMedian,
+	columnQuantile,
+	columnSum,
+	columnStdDev,
+	columnMonotonic,
+	numberFinite,
+	rowsExpression,
 	textLength,
+	textPattern,
+	textParses,
+	textWhitespace,
+	textCasing,
+	splitOverlap,
+	labelBalance,
 }
 
 // Readable is the check that every dataset gets unasked: all files can be
@@ -59,6 +81,8 @@ type Rule struct {
 // Plan is what a check needs, and how it judges.
 type Plan struct {
 	Splits []string // whose rows it is about, together; none means all
+	// Subject is what findings of groups are about; "" for the entry's columns.
+	Subject string
 	// Needs are the facts of the profile. All columns that Rows looks at are
 	// named here, if need be with no facts wanted.
 	Needs  profile.Needs

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -149,6 +151,30 @@ func TestMistakes(t *testing.T) {
 		"{check: column.range, column: n, min: 2, max: 1}":                   "min 2 is greater than max 1",
 		"{check: text.length, column: s, min: 2, max: 1}":                    "min 2 is greater than max 1",
 		"{check: schema}":                                                    "no columns are declared",
+		"{check: table.columns, names: [n], where: 'n != nil'}":              "does not take where",
+		"{check: table.key}":                                                 "table.key needs the columns of the key",
+		"{check: table.key, columns: [n, s], groupBy: s, where: 'n > 1'}":    "where, character ",
+		"{check: column.null-rate, column: n, max: 1.5}":                     "max 1.5 is not a share between 0 and 1",
+		"{check: column.null-rate, column: n, max: 0.5, mostly: 0.5}":        "does not take mostly",
+		"{check: column.missing-tokens, column: n, max: -1}":                 "max -1 is not a share",
+		"{check: column.distinct, column: n}":                                "column.distinct needs min or max",
+		"{check: column.distinct, column: n, min: 2, max: 1}":                "min 2 is greater than max 1",
+		"{check: column.mean, column: n}":                                    "column.mean needs min or max",
+		"{check: column.stddev, column: n, max: 1, mostly: 0.5}":             "column.stddev does not take mostly",
+		"{check: column.quantile, column: n, q: 2, max: 1}":                  "q 2 is not a share",
+		"{check: column.quantile, column: n, q: 0.5}":                        "column.quantile needs min or max",
+		"{check: column.median, column: n, min: 2, max: 1}":                  "min 2 is greater than max 1",
+		"{check: column.monotonic, column: n, direction: increasing}":        "columns of CSV and JSON lines are text unless columns: declares their type",
+		"{check: text.pattern, column: s, pattern: '(?=x)'}":                 "the syntax is RE2",
+		"{check: text.pattern, column: s, pattern: '(a{1000}){1000}'}":       "text.pattern: error parsing regexp",
+		"{check: rows.expression, expression: 'n >'}":                        "rows.expression: expression, character ",
+		"{check: rows.expression, expression: 'n > 1'}":                      "columns of CSV and JSON lines are text unless columns: declares their type",
+		"{check: rows.expression, expression: 'x > 1'}":                      "unknown name x",
+		"{check: rows.expression, expression: 'n'}":                          "expected bool, but got string",
+		"{check: rows.expression, expression: 'all(1..9, # > 1)'}":           "rows.expression: expression",
+		"{check: split.overlap}":                                             "split.overlap compares two splits",
+		"{check: label.balance, column: s}":                                  "label.balance needs minShare or maxRatio",
+		"{check: label.balance, column: s, maxRatio: 0.5}":                   "maxRatio 0.5 is below 1",
 		"{check: column.not-null, column: n, where: 's =='}":                 "where, character ",
 		"{check: column.not-null, column: n, where: 's'}":                    "expected bool, but got string",
 		"{check: column.not-null, column: n, where: 'n > 1'}":                "columns of CSV and JSON lines are text unless columns: declares their type",
@@ -222,5 +248,94 @@ func TestNumbersForPeople(t *testing.T) {
 		if got := percent(share); got != want {
 			t.Errorf("%v: %s, want %s", share, got, want)
 		}
+	}
+}
+
+// TestMostlyOfDecimals holds that shares are compared as a person reads them:
+// 0.55 * 100 is more than 55 in floats.
+func TestMostlyOfDecimals(t *testing.T) {
+	for n := range int64(101) {
+		share := float64(n) / 100
+		out := tally{checked: 100, failed: 100 - n, noun: "row"}.finding(manifest.CheckSpec{Mostly: &share}, Facts{})
+		if out.Verdict != report.Pass {
+			t.Errorf("mostly %v: %s", share, out.Message)
+		}
+		out = tally{checked: 100, failed: n, noun: "row", most: &share}.finding(manifest.CheckSpec{}, Facts{})
+		if out.Verdict != report.Pass {
+			t.Errorf("at most %v: %s", share, out.Message)
+		}
+	}
+}
+
+// TestQuantile has values of numpy.quantile (NumPy 2.4.6), whose default
+// method is linear.
+func TestQuantile(t *testing.T) {
+	for _, c := range []struct {
+		q    float64
+		want float64
+	}{{0, -2.5}, {0.1, -1.0999999999999999}, {0.25, 1}, {0.5, 2}, {0.75, 4}, {0.95, 90.79999999999998}, {1, 112.5}} {
+		if got := quantile([]float64{4, 112.5, 1, 2, -2.5}, c.q); got != c.want {
+			t.Errorf("%v: %v, want %v", c.q, got, c.want)
+		}
+	}
+	if got := quantile([]float64{-math.MaxFloat64, math.MaxFloat64}, 0.5); got != 0 {
+		t.Errorf("wide: %v", got)
+	}
+	if got := quantile([]float64{7}, 0.3); got != 7 {
+		t.Errorf("one: %v", got)
+	}
+}
+
+// TestTooManyNumbers holds that a quantile is given up by how many numbers
+// there are, not by how they come.
+func TestTooManyNumbers(t *testing.T) {
+	for _, shards := range [][]int{{10}, {4, 6}, {1, 8, 1}, {11}, {4, 7}, {10, 1}} {
+		kept, total := new(atomic.Int64), 0
+		first := &numbers{column: "n", kept: kept, most: 10}
+		var parts []*numbers
+		for _, n := range shards {
+			p := &numbers{column: "n", kept: kept, most: 10}
+			p.Observe(&table.Batch{Rows: n, Columns: []table.Column{{Name: "n", Type: table.Type{Kind: table.Int, Bits: 64}, Ints: make([]int64, n)}}})
+			parts, total = append(parts, p), total+n
+		}
+		for _, p := range parts {
+			first.Merge(p)
+		}
+		if over := kept.Load() > 10; over != (total > 10) || !over && len(first.values) != total || first.count != int64(total) {
+			t.Errorf("%v: over %v, %d of %d kept", shards, over, len(first.values), first.count)
+		}
+	}
+}
+
+func TestStraySpace(t *testing.T) {
+	for text, want := range map[string][2]bool{
+		"": {}, "a": {}, "a b": {}, " a": {true, true}, "a ": {true, true}, "a\u00a0": {true, true}, "a  b": {true, false}, "a \u2003b": {true, false},
+		" ": {true, true}, "\n": {true, true}, "a\xff": {}, "ß ö": {}, "a\n\nb": {true, false}, "  a": {true, true},
+	} {
+		if got := [2]bool{strayspace([]byte(text), false), strayspace([]byte(text), true)}; got != want {
+			t.Errorf("%q: %v, want %v", text, got, want)
+		}
+	}
+}
+
+// TestLateColumn has a key that appears only after the rows that the schema of
+// JSON lines is read from.
+func TestLateColumn(t *testing.T) {
+	dir := t.TempDir()
+	lines := strings.Repeat("{\"a\": \"some text that is long enough\"}\n", 400_000) + "{\"b\": 1}\n"
+	if err := os.WriteFile(filepath.Join(dir, "f.jsonl"), []byte(lines), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	head := "apiVersion: waybill.dev/v1\nkind: Dataset\nname: reviews\nlicense: MIT\nfiles: [f.jsonl]\nchecks:\n"
+	a := parse(t, head+"  - {check: table.columns, names: [a]}\n  - {check: table.columns, names: [a], match: contains}\n")
+	findings, _, err := Run(context.Background(), a, expand(t, a, dir), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := findings[1]; f.Verdict != report.Fail || f.Message != "the data has b besides" {
+		t.Errorf("%+v", f)
+	}
+	if f := findings[2]; f.Verdict != report.Pass {
+		t.Errorf("%+v", f)
 	}
 }

@@ -33,9 +33,16 @@ type Filter struct {
 	Where   string
 	GroupBy []string
 
+	condition        // Where, compiled
+	quoted    []bool // of GroupBy: the column holds text
+}
+
+// condition is a compiled expression over the columns of a row. The zero value
+// has no program.
+type condition struct {
 	program *vm.Program
-	fields  []table.Field // columns that Where names
-	quoted  []bool        // of GroupBy: the column holds text
+	fields  []table.Field // columns that it names
+	nils    bool          // it names nil, and so says itself what nulls mean
 }
 
 // builtins are the functions of expressions: those that look at one value.
@@ -57,55 +64,68 @@ func newFilter(spec manifest.CheckSpec, schema table.Schema) (Filter, error) {
 	if spec.Where == "" {
 		return f, nil
 	}
-	names, err := namesIn(spec.Where)
+	var err error
+	f.condition, err = compile(spec, "where", spec.Where, schema)
+	return f, err
+}
+
+// compile reads the expression under some key of an entry and holds it to the
+// types of the columns.
+func compile(spec manifest.CheckSpec, key, text string, schema table.Schema) (condition, error) {
+	var c condition
+	v, err := inspect(text)
 	if err != nil {
-		return f, whereMistake(spec, err)
+		return c, exprMistake(spec, key, err)
 	}
+	c.nils = v.nils
 	env := types.Map{}
 	for _, field := range schema {
 		env[field.Name] = exprType(field.Type.Kind)
-		if names[field.Name] {
-			f.fields = append(f.fields, field)
+		if v.names[field.Name] {
+			c.fields = append(c.fields, field)
 		}
 	}
 	options := []expr.Option{expr.Env(env), expr.AsBool(), expr.MaxNodes(maxNodes), expr.Timezone("UTC"), expr.DisableAllBuiltins()}
 	for _, b := range builtins {
 		options = append(options, expr.EnableBuiltin(b))
 	}
-	if f.program, err = expr.Compile(spec.Where, options...); err != nil {
-		return f, whereMistake(spec, err)
+	if c.program, err = expr.Compile(text, options...); err != nil {
+		return c, exprMistake(spec, key, err)
 	}
-	return f, nil
+	return c, nil
 }
 
-// namesIn parses an expression and returns the names that it takes from the
-// environment. It refuses what could loop or make long lists.
-func namesIn(where string) (names map[string]bool, err error) {
+// inspect parses an expression and tells what it takes from the environment.
+// It refuses what could loop or make long lists.
+func inspect(text string) (v *nameVisitor, err error) {
 	defer func() {
 		if r := recover(); r != nil { // deep nesting, in the parser
 			err = fmt.Errorf("cannot be read: %v", r)
 		}
 	}()
-	if len(where) > maxExpression {
+	if len(text) > maxExpression {
 		return nil, fmt.Errorf("is longer than %d bytes", maxExpression)
 	}
-	tree, err := parser.Parse(where)
+	tree, err := parser.Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	v := &nameVisitor{names: map[string]bool{}}
+	v = &nameVisitor{names: map[string]bool{}}
 	ast.Walk(&tree.Node, v)
-	return v.names, v.err
+	return v, v.err
 }
 
 type nameVisitor struct {
 	names map[string]bool
+	nils  bool
 	err   error
 }
 
 // Visit implements ast.Visitor.
 func (v *nameVisitor) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
+	case *ast.NilNode:
+		v.nils = true
 	case *ast.IdentifierNode:
 		v.names[n.Value] = true
 	case *ast.MemberNode:
@@ -125,8 +145,8 @@ func (v *nameVisitor) Visit(node *ast.Node) {
 	}
 }
 
-// whereMistake names the place within the expression.
-func whereMistake(spec manifest.CheckSpec, err error) error {
+// exprMistake names the place within the expression under some key.
+func exprMistake(spec manifest.CheckSpec, key string, err error) error {
 	place, reason := "", err.Error()
 	if at := new(file.Error); errors.As(err, &at) {
 		place, reason = fmt.Sprintf(", character %d", at.Column+1), at.Message
@@ -135,7 +155,7 @@ func whereMistake(spec manifest.CheckSpec, err error) error {
 	if strings.Contains(reason, "mismatched types") {
 		hint = "columns of CSV and JSON lines are text unless columns: declares their type"
 	}
-	return mistake(spec, fmt.Sprintf("%s: where%s: %s", spec.Check, place, reason), hint)
+	return mistake(spec, fmt.Sprintf("%s: %s%s: %s", spec.Check, key, place, reason), hint)
 }
 
 // exprType is what a column is in expressions.
@@ -236,26 +256,39 @@ func (e *evaluator) rows(b *table.Batch) []int32 {
 		}
 		return rows
 	}
-	columns := make([]*table.Column, len(e.filter.fields))
-	for j, f := range e.filter.fields {
-		columns[j] = b.Column(f.Name)
-	}
+	columns := e.columns(b)
 	for i := range b.Rows {
-		nulls := false
-		for j, f := range e.filter.fields {
-			v := value(columns[j], i, f.Type.Kind)
-			nulls = nulls || v == nil
-			e.env[f.Name] = v
-		}
-		out, err := e.vm.Run(e.filter.program, e.env)
+		ok, nulls, err := e.holds(columns, i)
 		if err != nil && !nulls {
 			e.fail(profile.Place{File: b.File, Row: b.Row(i)}, err)
 		}
-		if ok, _ := out.(bool); ok && err == nil {
+		if ok {
 			rows = append(rows, int32(i))
 		}
 	}
 	return rows
+}
+
+// columns returns those of the condition's fields, nil for one that b lacks.
+func (e *evaluator) columns(b *table.Batch) []*table.Column {
+	columns := make([]*table.Column, len(e.filter.fields))
+	for j, f := range e.filter.fields {
+		columns[j] = b.Column(f.Name)
+	}
+	return columns
+}
+
+// holds evaluates the condition for one row, and tells whether a column that
+// it names is null there. columns are those of the fields.
+func (e *evaluator) holds(columns []*table.Column, i int) (ok, nulls bool, err error) {
+	for j, f := range e.filter.fields {
+		v := value(columns[j], i, f.Type.Kind)
+		nulls = nulls || v == nil
+		e.env[f.Name] = v
+	}
+	out, err := e.vm.Run(e.filter.program, e.env)
+	ok, _ = out.(bool)
+	return ok && err == nil, nulls, err
 }
 
 func (e *evaluator) fail(p profile.Place, err error) {

@@ -27,7 +27,8 @@ type tally struct {
 	expected string
 	observed string // "" for the count of failures
 	hint     string
-	nulls    bool // the examples have no value
+	nulls    bool     // the examples have no value
+	most     *float64 // largest share that may fail, for checks that have a parameter for it
 }
 
 // finding makes a finding of a tally, by the entry's mostly:.
@@ -42,7 +43,10 @@ func (t tally) finding(spec manifest.CheckSpec, f Facts) report.Finding {
 		out.Observed = "no " + t.noun + "s"
 		return out
 	}
+	// Quotients, not products, are compared with the shares of a manifest: 55
+	// of 100 are 0.55, but 0.55 * 100 is more than 55.
 	share := float64(t.failed) / float64(t.checked)
+	holding := float64(t.checked-t.failed) / float64(t.checked)
 	out.Details = map[string]any{"rows": t.checked, "failed": t.failed, "share": share}
 	if spec.Mostly != nil {
 		out.Expected += fmt.Sprintf(" for at least %s of the %ss", percent(*spec.Mostly), t.noun)
@@ -56,7 +60,10 @@ func (t tally) finding(spec manifest.CheckSpec, f Facts) report.Finding {
 		out.Verdict = report.Pass
 		out.Message = fmt.Sprintf("%s: %s (%s)", t.column, t.holds, count(t.checked, t.noun))
 		return out
-	case spec.Mostly != nil && float64(t.checked-t.failed) >= float64(*spec.Mostly*float64(t.checked)):
+	case t.most != nil && share <= *t.most:
+		out.Verdict = report.Pass
+		out.Message = fmt.Sprintf("%s: %s; at most %s may", t.column, counted, percent(*t.most))
+	case spec.Mostly != nil && holding >= *spec.Mostly:
 		out.Verdict = report.Pass
 		out.Message = fmt.Sprintf("%s: %s; at most %s may", t.column, counted, percent(1-*spec.Mostly))
 	default:
@@ -151,6 +158,15 @@ func escape(s string) string {
 	}
 	q := strconv.Quote(s)
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
+}
+
+// shownText makes text of the manifest fit to be shown: unlike escape it leaves
+// the backslashes of patterns alone.
+func shownText(s string) string {
+	if r := []rune(s); len(r) > maxSample {
+		s = string(r[:maxSample]) + "…"
+	}
+	return escapeLong(s)
 }
 
 // thousands writes 1234567 as 1,234,567.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
+	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/report"
 )
 
@@ -27,7 +28,7 @@ func (r *run) judge(checks []*bound, sets []*set) ([]report.Finding, error) {
 		found := c.settled
 		if file := r.unread(r.chosen(c.spec.Splits)); file != "" {
 			found = []report.Finding{{
-				Verdict: report.Inconclusive, Subject: strings.Join(c.spec.Columns, ", "), Observed: "data that cannot be read",
+				Verdict: report.Inconclusive, Subject: c.subject(), Observed: "data that cannot be read",
 				Message: fmt.Sprintf("not decided, because %s cannot be used", escape(file)),
 			}}
 		} else if s := at[c]; s != nil {
@@ -78,20 +79,12 @@ func (r *run) readable() []report.Finding {
 
 // judgeSet judges one check by what was observed of its rows.
 func (r *run) judgeSet(c *bound, s *set) ([]report.Finding, error) {
-	subject := strings.Join(c.spec.Columns, ", ")
+	subject := c.subject()
 	o := s.total
 	if n := o.filter.errors; n > 0 {
-		first := o.filter.failed[0]
-		facts := Facts{files: r.list}
-		message := fmt.Sprintf("the condition cannot be evaluated for %s; first: %s row %d", count(n, "row"), escape(facts.name(first.Place.File)), first.Place.Row)
-		if r.opts.Samples == manifest.SamplesFull {
-			message += ": " + escapeLong(first.Value) // may quote the row
-		}
-		return []report.Finding{{
-			Verdict: report.Inconclusive, Subject: subject, Message: message,
-			Expected: "a condition that every row can answer", Observed: count(n, "row") + " that cannot",
-			Hint: "leave such rows out first, as in: divisor != 0 and total / divisor > 1",
-		}}, nil
+		out := unanswered("condition", n, o.filter.failed, Facts{files: r.list, samples: r.opts.Samples})
+		out.Subject = subject
+		return []report.Finding{out}, nil
 	}
 	if o.crowded {
 		return []report.Finding{{
@@ -112,19 +105,36 @@ func (r *run) judgeSet(c *bound, s *set) ([]report.Finding, error) {
 	return r.judgeGroups(c, index, o)
 }
 
-func (r *run) judgeGroup(c *bound, index int, g *group) ([]report.Finding, error) {
-	p, err := g.profile.Profile()
-	if err != nil {
-		return nil, err
+// unanswered is what is said of an expression that cannot be evaluated for n
+// rows.
+func unanswered(what string, n int64, failed profile.Examples, f Facts) report.Finding {
+	first := failed[0]
+	message := fmt.Sprintf("the %s cannot be evaluated for %s; first: %s row %d", what, count(n, "row"), escape(f.name(first.Place.File)), first.Place.Row)
+	if f.samples == manifest.SamplesFull {
+		message += ": " + escapeLong(first.Value) // may quote the row
 	}
-	return c.plan.Judge(Facts{Rows: g.rows, Profile: p, Check: g.checks[index], files: r.list, samples: r.opts.Samples}), nil
+	return report.Finding{
+		Verdict: report.Inconclusive, Message: message,
+		Expected: "a condition that every row can answer", Observed: count(n, "row") + " that cannot",
+		Hint: "leave such rows out first, as in: divisor != 0 and total / divisor > 1",
+	}
+}
+
+func (r *run) judgeGroup(c *bound, index int, g *group) ([]report.Finding, error) {
+	if g.facts == nil {
+		var err error
+		if g.facts, err = g.profile.Profile(); err != nil {
+			return nil, err
+		}
+	}
+	return c.plan.Judge(Facts{Rows: g.rows, Profile: g.facts, Check: g.checks[index], files: r.list, samples: r.opts.Samples}), nil
 }
 
 // judgeGroups names groups that do not pass, up to a number, and sums up the
 // others.
 func (r *run) judgeGroups(c *bound, index int, o *observed) ([]report.Finding, error) {
 	var out []report.Finding
-	subject := strings.Join(c.spec.Columns, ", ")
+	subject := c.subject()
 	by := list(c.spec.GroupBy, 10)
 	passed, omitted := 0, map[report.Verdict]int{}
 	for _, name := range sortedKeys(o.groups) {

@@ -18,12 +18,14 @@ type OneColumn struct{}
 //	param:"name" or param:"name,required", doc:"what it means.", enum:"a,b"
 //
 // *float64 and *int64 (at least 0) tell "not given" from 0.
+// A list is of any scalars ([]any) or of texts ([]string).
 var (
 	numberType = reflect.TypeFor[*float64]()
 	countType  = reflect.TypeFor[*int64]()
 	boolType   = reflect.TypeFor[bool]()
 	stringType = reflect.TypeFor[string]()
 	listType   = reflect.TypeFor[[]any]()
+	textsType  = reflect.TypeFor[[]string]()
 )
 
 // parameters calls do for each field of a Params struct that is a parameter.
@@ -62,6 +64,9 @@ func describe(params any) (properties map[string]any, required []string, oneColu
 		case listType:
 			p["type"], p["minItems"] = "array", 1
 			p["items"] = map[string]any{"type": []any{"string", "number", "boolean"}}
+		case textsType:
+			p["type"], p["minItems"], p["uniqueItems"] = "array", 1, true
+			p["items"] = map[string]any{"type": "string"}
 		}
 		properties[name] = p
 		if must {
@@ -109,6 +114,16 @@ func assign(field reflect.Value, given any) bool {
 			field.Set(reflect.ValueOf(&n))
 		}
 		return ok && n >= 0
+	case textsType:
+		list, ok := given.([]any)
+		texts := make([]string, len(list))
+		for i, v := range list {
+			if texts[i], ok = v.(string); !ok {
+				return false
+			}
+		}
+		field.Set(reflect.ValueOf(texts))
+		return ok
 	}
 	value := reflect.ValueOf(given)
 	if !value.IsValid() || value.Type() != field.Type() {
@@ -137,6 +152,26 @@ func newPlan(spec manifest.CheckSpec, schema table.Schema, params any) (Plan, er
 		return Plan{}, err
 	}
 	return Plan{Splits: spec.Splits, Filter: filter}, nil
+}
+
+// checkShare holds a parameter to a share of the rows.
+func checkShare(spec manifest.CheckSpec, name string, v *float64) error {
+	if v != nil && !(*v >= 0 && *v <= 1) {
+		return mistake(spec, fmt.Sprintf("%s: %s %s is not a share between 0 and 1", spec.Check, name, number(*v)), "0.05 is 5 %")
+	}
+	return nil
+}
+
+// checkBounds holds the limits of an entry to each other: at least one is
+// given, and they are in order.
+func checkBounds[T int64 | float64](spec manifest.CheckSpec, low, high *T) error {
+	switch {
+	case low == nil && high == nil:
+		return mistake(spec, spec.Check+" needs min or max", "")
+	case low != nil && high != nil && *low > *high:
+		return mistake(spec, fmt.Sprintf("%s: min %s is greater than max %s", spec.Check, number(float64(*low)), number(float64(*high))), "")
+	}
+	return nil
 }
 
 // refuse tells that keys which every entry may have make no sense for a check.

@@ -48,6 +48,38 @@ checks:
   - {check: column.values, column: lang, values: [en, de], where: 'price > 50'}
 `
 
+// moreChecks are those of the catalog that reviewChecks leaves out.
+const moreChecks = `
+  - {check: table.key, columns: [id, text]}
+  - {check: table.duplicates, columns: [text, lang]}
+  - {check: table.duplicates, mostly: 0.9}
+  - {check: column.null-rate, column: price, max: 0.001}
+  - {check: column.missing-tokens, column: text, tokens: ["12", "größe größe 7"], max: 0.0001}
+  - {check: column.missing-tokens, column: price}
+  - {check: column.distinct, column: label, max: 3}
+  - {check: column.distinct, column: text, min: 10001}
+  - {check: column.distinct, column: price, min: 10001, groupBy: lang}
+  - {check: column.constant, column: lang}
+  - {check: column.constant, column: label, groupBy: lang, mostly: 0.51}
+  - {check: column.not-values, column: label, values: [2, 202]}
+  - {check: column.mean, column: price, min: 49, max: 49.5}
+  - {check: column.median, column: price, min: 49, max: 49.5}
+  - {check: column.quantile, column: price, q: 0.9, groupBy: [lang, label], min: 89}
+  - {check: column.sum, column: id, min: 1}
+  - {check: column.stddev, column: price, max: 28.9}
+  - {check: column.monotonic, column: id, direction: increasing, strict: true}
+  - {check: column.monotonic, column: lang, direction: decreasing, mostly: 0.5, where: 'price > 50'}
+  - {check: number.finite, column: price}
+  - {check: rows.expression, expression: 'label < 2 and price <= 90'}
+  - {check: rows.expression, expression: 'price != nil or lang == "fr"', groupBy: label}
+  - {check: text.pattern, column: text, pattern: '[0-9]+$'}
+  - {check: text.parses, column: text, as: integer, mostly: 0.1}
+  - {check: text.whitespace, column: text}
+  - {check: text.casing, column: lang, case: upper}
+  - {check: label.balance, column: label, minShare: 0.4}
+  - {check: label.balance, column: lang, maxRatio: 1.01, classes: [en, de, fr, it]}
+`
+
 func someReviews(n int) []review {
 	rng := rand.New(rand.NewPCG(11, 12))
 	rows := make([]review, n)
@@ -145,8 +177,14 @@ func outcome(findings []report.Finding) []report.Finding {
 // TestSameFindings is the property: formats, files, row groups, workers and
 // memory do not change what is found.
 func TestSameFindings(t *testing.T) {
+	t.Run("first", func(t *testing.T) { sameFindings(t, reviewChecks) })
+	head, _, _ := strings.Cut(reviewChecks, "checks:")
+	t.Run("more", func(t *testing.T) { sameFindings(t, head+"checks:"+moreChecks) })
+}
+
+func sameFindings(t *testing.T, yaml string) {
 	rows := someReviews(5000)
-	a := parse(t, reviewChecks)
+	a := parse(t, yaml)
 	check := func(files []table.File, opts Options) []report.Finding {
 		t.Helper()
 		opts.Samples = manifest.SamplesFull
@@ -242,7 +280,7 @@ func TestCancelled(t *testing.T) {
 	}
 }
 
-// FuzzWhere holds that no expression panics, runs on or sees a clock.
+// FuzzWhere holds that no expression, of where: or of a check, panics, runs on or sees a clock.
 func FuzzWhere(f *testing.F) {
 	for _, s := range []string{
 		`label == 1`, `lang in ["en", "de"] and price > 1.5`, `$env["text"] contains "x"`, `text matches "^a+$"`, `len(text) > 3 ? true : false`,
@@ -255,7 +293,11 @@ func FuzzWhere(f *testing.F) {
 	a := parse(f, reviewChecks)
 	f.Fuzz(func(t *testing.T, where string) {
 		a := *a
-		a.Checks = []manifest.CheckSpec{{Check: "table.rows", Where: where, Params: map[string]any{"min": int64(1)}, Pos: manifest.Pos{File: "dataset.yaml", Line: 1, Column: 1}}}
+		at := manifest.Pos{File: "dataset.yaml", Line: 1, Column: 1}
+		a.Checks = []manifest.CheckSpec{
+			{Check: "table.rows", Where: where, Params: map[string]any{"min": int64(1)}, Pos: at},
+			{Check: "rows.expression", Params: map[string]any{"expression": where}, Pos: at},
+		}
 		_, _, err := Run(context.Background(), &a, map[string][]table.File{"": {file}}, Options{})
 		if mistakes := (manifest.Errors{}); err != nil && !errors.As(err, &mistakes) {
 			t.Errorf("%q: %T %v", where, err, err)

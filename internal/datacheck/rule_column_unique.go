@@ -1,8 +1,6 @@
 package datacheck
 
 import (
-	"fmt"
-
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/report"
@@ -37,21 +35,6 @@ func judgeUnique(spec manifest.CheckSpec, column string, f Facts) report.Finding
 	}
 	t.checked, t.failed = c.Rows-c.Nulls, c.Duplicates
 	t.problem = isAre(t.failed, "occurred in a row before", "occurred in rows before")
-	for _, d := range c.DuplicateOf {
-		t.examples = append(t.examples, profile.Example{Place: d.Again, Value: d.Value})
-	}
-	out := t.finding(spec, f)
-	if len(c.DuplicateOf) == 0 {
-		return out
-	}
-	first := c.DuplicateOf[0]
-	out.Message += fmt.Sprintf(" (the first repeats %s row %d)", escape(f.name(first.First.File)), first.First.Row)
-	for i, d := range c.DuplicateOf {
-		row := map[string]any{"file": f.name(d.Again.File), "row": d.Again.Row, "firstFile": f.name(d.First.File), "firstRow": d.First.Row}
-		if v, ok := f.sample(d.Value); ok && d.Known {
-			row["value"] = v
-		}
-		out.Details["examples"].([]any)[i] = row
-	}
-	return out
+	t.examples = repeats(c.DuplicateOf)
+	return withFirst(t.finding(spec, f), c.DuplicateOf, f)
 }

@@ -40,7 +40,8 @@ type observed struct {
 type group struct {
 	rows    int64
 	profile *profile.Accumulator
-	checks  []RowCheck // by set.checks; nil where a plan has none
+	facts   *profile.Profile // of all rows, once a check was judged by it
+	checks  []RowCheck       // by set.checks; nil where a plan has none
 }
 
 // makeSets puts checks together that look at the same rows.

@@ -1,10 +1,12 @@
 package datacheck
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
@@ -59,6 +61,11 @@ type bound struct {
 	settled []report.Finding
 }
 
+// subject is what the entry is about, for findings that its rule does not make.
+func (b *bound) subject() string {
+	return cmp.Or(b.plan.Subject, strings.Join(b.spec.Columns, ", "))
+}
+
 // bind makes plans of all entries. Mistakes of the manifest are returned
 // together.
 func (r *run) bind() ([]*bound, error) {
@@ -103,24 +110,36 @@ func (r *run) bindOne(spec manifest.CheckSpec) (*bound, error) {
 		// What the columns are is not known; see judge.
 		return b, nil
 	}
-	if rule.ID == schemaRule.ID {
-		spec.Params = maps.Clone(spec.Params)
-		if spec.Params == nil {
-			spec.Params = map[string]any{}
-		}
+	switch rule.ID {
+	case schemaRule.ID:
 		d := declaredColumns{absent: absent}
 		if r.artifact.Dataset != nil {
 			d.columns = r.artifact.Dataset.Columns
 		}
-		spec.Params["declared"] = d
+		spec.Params = with(spec.Params, "declared", d)
+	case tableColumns.ID:
+		var of []splitSchema
+		for _, s := range splits {
+			of = append(of, splitSchema{s, r.schemas[s].Names()})
+		}
+		spec.Params = with(spec.Params, "schemas", of)
+	case splitOverlap.ID:
+		spec.Params = with(spec.Params, "files", splitFiles{r.splitOf, absent})
 	}
 	names := append(slices.Clone(spec.Columns), spec.GroupBy...)
-	if spec.Where != "" {
-		inWhere, err := namesIn(spec.Where)
-		if err != nil {
-			return nil, whereMistake(spec, err)
+	for _, key := range []string{"where", "expression"} {
+		text := spec.Where
+		if key == "expression" {
+			text, _ = spec.Params[key].(string)
 		}
-		for _, n := range sortedKeys(inWhere) {
+		if text == "" {
+			continue
+		}
+		v, err := inspect(text)
+		if err != nil {
+			return nil, exprMistake(spec, key, err)
+		}
+		for _, n := range sortedKeys(v.names) {
 			// Other names than columns are for the compiler to judge.
 			if r.declares(n) || absent[n] != "" {
 				names = append(names, n)
@@ -138,6 +157,16 @@ func (r *run) bindOne(spec manifest.CheckSpec) (*bound, error) {
 	var err error
 	b.plan, err = rule.Bind(spec, have)
 	return b, err
+}
+
+// with returns params with one more.
+func with(params map[string]any, key string, v any) map[string]any {
+	params = maps.Clone(params)
+	if params == nil {
+		params = map[string]any{}
+	}
+	params[key] = v
+	return params
 }
 
 func (r *run) declares(column string) bool {

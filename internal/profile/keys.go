@@ -206,7 +206,11 @@ const minRun = 1 << 12
 func (s *keySet) add(c *table.Column, i int, p Place) error {
 	s.typ = c.Type
 	hi, lo := makeKey(c, i)
-	s.keys = append(s.keys, key{hi, lo, uint32(p.File), uint64(p.Row)})
+	return s.addKey(key{hi, lo, uint32(p.File), uint64(p.Row)})
+}
+
+func (s *keySet) addKey(k key) error {
+	s.keys = append(s.keys, k)
 	if len(s.keys)-s.told < minRun {
 		return nil
 	}
@@ -247,34 +251,46 @@ type Duplicate struct {
 // duplicates counts the rows whose value occurred before, and returns the
 // first of them.
 func (s *keySet) duplicates() (int64, []Duplicate, error) {
+	count := int64(0)
+	var found []Duplicate
+	var first key
+	seen := false
+	err := s.each(func(k key) {
+		if !seen || !k.same(first) {
+			first, seen = k, true
+			return
+		}
+		count++
+		found = s.keepFirst(found, first, k)
+	})
+	return count, found, err
+}
+
+// each calls do for all keys, in the order of compareKeys.
+func (s *keySet) each(do func(key)) error {
 	slices.SortFunc(s.keys, compareKeys)
+	if len(s.runs) == 0 {
+		for _, k := range s.keys {
+			do(k)
+		}
+		return nil
+	}
 	m := &merger{}
 	if err := m.push(&cursor{memory: s.keys}); err != nil {
-		return 0, nil, err
+		return err
 	}
 	for _, r := range s.runs {
 		in := bufio.NewReaderSize(io.NewSectionReader(s.spill.file, r.offset, r.size), 64<<10)
 		if err := m.push(&cursor{in: in}); err != nil {
-			return 0, nil, err
+			return err
 		}
 	}
-	count := int64(0)
-	var found []Duplicate
-	var first key
-	for seen := false; ; seen = true {
+	for {
 		k, ok, err := m.next()
-		if err != nil {
-			return 0, nil, err
+		if err != nil || !ok {
+			return err
 		}
-		if !ok {
-			return count, found, nil
-		}
-		if !seen || !k.same(first) {
-			first = k
-			continue
-		}
-		count++
-		found = s.keepFirst(found, first, k)
+		do(k)
 	}
 }
 

@@ -11,7 +11,7 @@
 // here is exact, sums included, so the result does not depend on how the rows
 // were cut into files, batches and shards, on the number of workers or on the
 // architecture. What would need memory without bound is either given up
-// openly (Column.Distinct past MaxDistinct) or spilled to disk (Unique).
+// openly (Column.Distinct past MaxDistinct) or spilled to disk (Unique and Keys).
 package profile
 
 import (
@@ -43,6 +43,7 @@ type Needs struct {
 	Columns map[string]Want
 	// Types are declared types; values that are not of them are counted.
 	Types map[string]table.Type
+	Keys  []Key // see AddKey
 }
 
 // Add asks for facts of a column, in addition to what was asked before.
@@ -69,6 +70,9 @@ func (n *Needs) Merge(o Needs) {
 	}
 	for c, t := range o.Types {
 		n.AddType(c, t)
+	}
+	for _, k := range o.Keys {
+		n.AddKey(k)
 	}
 }
 
@@ -144,7 +148,8 @@ func (e *Examples) insert(x Example) {
 // Profile is what was found.
 type Profile struct {
 	Rows    int64
-	Columns map[string]*Column // those of Needs that the data has
+	Columns map[string]*Column   // those of Needs that the data has
+	Keys    map[string]*KeyFacts // by Key.ID
 }
 
 // Column is the facts of one column. Facts that were not asked for are zero.
@@ -184,12 +189,16 @@ type Accumulator struct {
 	spill   *Spill
 	rows    int64
 	columns map[string]*columnState
+	keys    []*compound
 }
 
-// New returns an accumulator. spill may be nil when nothing of Unique is
-// needed; it is shared by all accumulators of a run.
+// New returns an accumulator. spill may be nil when nothing of Unique and
+// Keys is needed; it is shared by all accumulators of a run.
 func New(needs Needs, spill *Spill) *Accumulator {
 	a := &Accumulator{needs: needs, spill: spill, columns: map[string]*columnState{}}
+	for _, k := range needs.Keys {
+		a.keys = append(a.keys, &compound{key: k, set: keySet{spill: spill}})
+	}
 	return a
 }
 
@@ -211,6 +220,11 @@ func (a *Accumulator) Observe(b *table.Batch) error {
 			return err
 		}
 	}
+	for _, k := range a.keys {
+		if err := k.observe(b); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -224,18 +238,30 @@ func (a *Accumulator) Merge(o *Accumulator) error {
 			return err
 		}
 	}
+	for i, k := range a.keys {
+		if err := k.merge(o.keys[i]); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 // Profile returns the facts about all rows observed.
 func (a *Accumulator) Profile() (*Profile, error) {
-	p := &Profile{Rows: a.rows, Columns: make(map[string]*Column, len(a.columns))}
+	p := &Profile{Rows: a.rows, Columns: make(map[string]*Column, len(a.columns)), Keys: map[string]*KeyFacts{}}
 	for name, s := range a.columns {
 		c, err := s.column()
 		if err != nil {
 			return nil, err
 		}
 		p.Columns[name] = c
+	}
+	for _, k := range a.keys {
+		facts, err := k.result()
+		if err != nil {
+			return nil, err
+		}
+		p.Keys[k.key.ID()] = facts
 	}
 	return p, nil
 }
