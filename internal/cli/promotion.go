@@ -187,10 +187,19 @@ func (a *app) outcomes(os []*promotion.Outcome) error {
 	if a.format == "json" {
 		return a.result(map[string]any{"apiVersion": report.APIVersion, "verdict": worst.Verdict, "outcomes": os})
 	}
+	page := &report.Report{}
 	for _, o := range os {
 		text := o.Message
 		if len(o.Tags) > 0 {
 			text += "\ntags: " + strings.Join(o.Tags, " ")
+		}
+		if a.format != "text" && a.format != "markdown" { // one document holds all
+			page.Sections = append(page.Sections, report.TextSection("", text))
+			if o.Report != nil {
+				page.Findings = append(page.Findings, o.Report.Findings...)
+				page.Sections = append(page.Sections, o.Report.Sections...)
+			}
+			continue
 		}
 		if err := render.Sections(a.out, a.format, []report.Section{report.TextSection("", text)}, a.options()); err != nil {
 			return err
@@ -200,6 +209,10 @@ func (a *app) outcomes(os []*promotion.Outcome) error {
 				return err
 			}
 		}
+	}
+	if len(page.Sections) > 0 {
+		page.Finish()
+		return render.Report(a.out, a.format, page, a.options())
 	}
 	return nil
 }

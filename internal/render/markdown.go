@@ -114,8 +114,8 @@ func whatFound(f *report.Finding) string {
 		parts = append(parts, "observed: "+inert(f.Observed))
 	}
 	switch {
-	case strings.HasPrefix(f.Hint, "waybill ") && !strings.HasSuffix(f.Hint, "."):
-		parts = append(parts, "→ "+code(f.Hint)) // a command, to be copied
+	case isCommand(f.Hint):
+		parts = append(parts, "→ "+code(f.Hint))
 	case f.Hint != "":
 		parts = append(parts, "→ "+inert(f.Hint))
 	}

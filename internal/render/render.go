@@ -10,7 +10,8 @@
 // workflow made. So no format lets a string act: on a terminal, control
 // characters and the characters that reorder text are shown as escapes such as
 // \x1b and \u202e; in markdown no string can open a tag, a link, a code block
-// or a table cell, nor mention a person or an issue.
+// or a table cell, nor mention a person or an issue; in HTML and XML every
+// string is text, and only an address of the web becomes a link.
 //
 // A format is one file that defines a value of type format, and its name in
 // the list below.
@@ -31,10 +32,14 @@ var formats = []format{
 	textFormat,
 	markdownFormat,
 	jsonFormat,
+	htmlFormat,
+	junitFormat,
+	sarifFormat,
 }
 
 // format is one way of drawing. Both functions write all they have to say to
 // the buffer or return an error; the buffer reaches the reader only as a whole.
+// A format without sections is for reports only.
 type format struct {
 	name     string
 	report   func(*bytes.Buffer, *report.Report, Options) error
@@ -74,6 +79,26 @@ func CheckFormat(name string) error {
 	return err
 }
 
+// CheckSections is CheckFormat for callers of Sections: some formats can only
+// write reports.
+func CheckSections(name string) error {
+	f, err := find(name)
+	if err != nil || f.sections != nil {
+		return err
+	}
+	return fmt.Errorf("%w %q here: it is for reports of checks; use one of %s", ErrFormat, f.name, strings.Join(sectionFormats(), ", "))
+}
+
+func sectionFormats() []string {
+	var names []string
+	for _, f := range formats {
+		if f.sections != nil {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
 // Report writes r to w. Errors wrap ErrFormat for an unknown format; others
 // come from w, or tell of a number that the format cannot express.
 func Report(w io.Writer, name string, r *report.Report, o Options) error {
@@ -89,8 +114,12 @@ func Report(w io.Writer, name string, r *report.Report, o Options) error {
 }
 
 // Sections writes sections that belong to no report: what show, history and
-// diff print. In JSON they stand under "sections" beside "apiVersion".
+// diff print. In JSON they stand under "sections" beside "apiVersion". Errors
+// are those of Report; see CheckSections.
 func Sections(w io.Writer, name string, sections []report.Section, o Options) error {
+	if err := CheckSections(name); err != nil {
+		return err
+	}
 	f, err := find(name)
 	if err != nil {
 		return err
