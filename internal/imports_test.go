@@ -42,11 +42,13 @@ var mayImport = map[string]string{
 	"manifest": "ref report canonical schemas",
 	"profile":  "table stats",
 	"evaluate": "table stats report ref",
+	"drift":    "table stats report profile",
 	"transfer": "registry cas ref",
 	"evidence": "registry report manifest ref canonical",
 	"artifact": "transfer evidence modelfile table manifest registry cas ref report canonical",
 
 	"datacheck":  "profile table stats manifest report ref schemas",
+	"datadiff":   "profile table manifest report ref",
 	"modelcheck": "modelfile manifest report ref schemas",
 	"workspace":  "gitrepo manifest ledger registry cas ref report canonical",
 	"lock":       "artifact modelfile profile evaluate table workspace evidence manifest registry cas ref report canonical",

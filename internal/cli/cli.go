@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -128,12 +129,12 @@ Checks explain themselves, versions are tags, promotions pass gates, rollback is
 		SilenceUsage:  true,
 		Version:       version,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
-			return a.begin()
+			return a.begin(cmd)
 		},
 	}
 	f := root.PersistentFlags()
 	f.StringVarP(&a.dir, "directory", "C", "", "run as if started in this folder")
-	f.StringVar(&a.format, "format", "text", "text, markdown or json")
+	f.StringVar(&a.format, "format", "text", strings.Join(render.Formats(), ", "))
 	f.StringVar(&a.output, "output", "", "write the result to this file")
 	f.BoolVarP(&a.quiet, "quiet", "q", false, "no progress and no remarks")
 	f.BoolVarP(&a.verbose, "verbose", "v", false, "show everything, also what passed")
@@ -142,7 +143,7 @@ Checks explain themselves, versions are tags, promotions pass gates, rollback is
 		return usageError{fmt.Errorf("%w; see \"%s --help\"", err, cmd.CommandPath())}
 	})
 	for _, c := range []*cobra.Command{
-		a.initCommand(), a.addCommand(), a.statusCommand(), a.lockCommand(), a.pushCommand(), a.pullCommand(), a.checkCommand(),
+		a.initCommand(), a.addCommand(), a.statusCommand(), a.lockCommand(), a.pushCommand(), a.pullCommand(), a.diffCommand(), a.checkCommand(), a.profileCommand(), a.driftCommand(),
 		a.registerCommand(), a.promoteCommand(), a.rollbackCommand(), a.holdCommand(), a.showCommand(), a.historyCommand(),
 		a.verifyCommand(), a.doctorCommand(), a.gcCommand(), a.demoCommand(), a.schemaCommand(),
 	} {
@@ -167,8 +168,12 @@ func wrapArgs(c *cobra.Command) {
 	}
 }
 
-func (a *app) begin() error {
-	if err := render.CheckFormat(a.format); err != nil {
+// reporting are the verbs whose result is a report; the others write sections.
+var reporting = []string{"check", "verify", "doctor", "register", "promote", "rollback", "hold"}
+
+// begin refuses what cannot be written before any work is done.
+func (a *app) begin(cmd *cobra.Command) error {
+	if err := checkFormat(cmd.Name(), a.format); err != nil {
 		return err
 	}
 	if a.color != "auto" && a.color != "always" && a.color != "never" {
@@ -178,6 +183,13 @@ func (a *app) begin() error {
 		a.out = &a.text
 	}
 	return nil
+}
+
+func checkFormat(verb, format string) error {
+	if err := render.CheckFormat(format); err != nil || slices.Contains(reporting, verb) {
+		return err
+	}
+	return render.CheckSections(format)
 }
 
 // flush writes the file that --output names, whole or not at all.

@@ -1,0 +1,203 @@
+package profile
+
+import (
+	"encoding/binary"
+	"math"
+	"math/bits"
+	"time"
+
+	"github.com/waybill-dev/waybill/internal/table"
+)
+
+// hyperLogLog estimates how many different values there are, after Ph.
+// Flajolet et al., "HyperLogLog: the analysis of a near-optimal cardinality
+// estimation algorithm" (2007), with 64-bit hashes and the estimator of O.
+// Ertl, "New cardinality estimation algorithms for HyperLogLog sketches"
+// (2017, algorithm 6), which needs no tables of corrections. The standard
+// error is 1.04/sqrt(2^14) = 0.8 %. Merging takes the larger registers: the
+// union of shards is exactly the sketch of the whole.
+type hyperLogLog struct{ registers []uint8 }
+
+const (
+	hllBits = 14
+	hllSize = 1 << hllBits
+	hllMax  = 64 - hllBits + 1 // the largest register
+)
+
+func newHyperLogLog() *hyperLogLog { return &hyperLogLog{make([]uint8, hllSize)} }
+
+func (h *hyperLogLog) add(hash uint64) {
+	rank := uint8(bits.LeadingZeros64(hash<<hllBits|1<<(hllBits-1)) + 1)
+	if r := &h.registers[hash>>(64-hllBits)]; rank > *r {
+		*r = rank
+	}
+}
+
+func (h *hyperLogLog) merge(o *hyperLogLog) {
+	for i, r := range o.registers {
+		h.registers[i] = max(h.registers[i], r)
+	}
+}
+
+func (h *hyperLogLog) estimate() int64 {
+	var of [hllMax + 1]float64 // registers by value
+	for _, r := range h.registers {
+		of[r]++
+	}
+	const m = hllSize
+	z := float64(m * tau(1-of[hllMax]/m))
+	for k := hllMax - 1; k >= 1; k-- {
+		z = 0.5 * (z + of[k])
+	}
+	z += float64(m * sigma(of[0]/m))
+	if z == 0 || math.IsInf(z, 1) {
+		return 0
+	}
+	return int64(math.Round(0.5 / math.Ln2 * m * m / z))
+}
+
+func sigma(x float64) float64 {
+	if x == 1 {
+		return math.Inf(1)
+	}
+	y, z := 1.0, x
+	for {
+		x *= x
+		before := z
+		z += float64(x * y)
+		y += y
+		if z == before {
+			return z
+		}
+	}
+}
+
+func tau(x float64) float64 {
+	if x == 0 || x == 1 {
+		return 0
+	}
+	y, z := 1.0, 1-x
+	for {
+		x = math.Sqrt(x)
+		before := z
+		y *= 0.5
+		z -= float64((1 - x) * (1 - x) * y)
+		if z == before {
+			return z / 3
+		}
+	}
+}
+
+// The hashes are part of the wire format: sketches of different machines and
+// versions merge. Each kind of value has its own seed.
+const (
+	seedText  = 0x9e3779b97f4a7c15
+	seedInt   = 0xd1b54a32d192ed03
+	seedUint  = 0x8cb92ba72f3d8dd7
+	seedFloat = 0xaef17502108ef2d9
+	seedTime  = 0xdb4f0b9175ae2165
+)
+
+// mix is the finalizer of G. L. Steele et al., "Fast Splittable Pseudorandom
+// Number Generators" (2014): every bit of x changes half of the result.
+func mix(x uint64) uint64 {
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+func hashInt(v int64) uint64 { return mix(uint64(v) ^ seedInt) }
+
+func hashUint(v uint64) uint64 {
+	if v <= math.MaxInt64 {
+		return hashInt(int64(v))
+	}
+	return mix(v ^ seedUint)
+}
+
+func hashFloat(v float64) uint64 {
+	if v == math.Trunc(v) && math.Abs(v) < 1<<63 {
+		return hashInt(int64(v))
+	}
+	return mix(math.Float64bits(v) ^ seedFloat)
+}
+
+func hashTime(t time.Time) uint64 {
+	return mix(uint64(t.Unix())*1_000_000_000 + uint64(t.Nanosecond()) ^ seedTime)
+}
+
+// hashText takes 8 bytes at a time through a multiplication of 64 by 64 bits,
+// as wyhash does.
+func hashText(b []byte) uint64 {
+	h := uint64(len(b)) ^ seedText
+	for len(b) >= 8 {
+		h = fold(h^binary.LittleEndian.Uint64(b), 0xa0761d6478bd642f)
+		b = b[8:]
+	}
+	var tail [8]byte
+	copy(tail[:], b)
+	h = fold(h^binary.LittleEndian.Uint64(tail[:]), 0xe7037ed1a0b428db)
+	return mix(h)
+}
+
+func fold(a, b uint64) uint64 {
+	high, low := bits.Mul64(a, b)
+	return high ^ low
+}
+
+// reading is what a text can be read as.
+type reading struct {
+	number                      float64
+	hash                        uint64 // the same as that of the typed value
+	isNumber, isInteger, isBool bool
+	isDate, isTime              bool // a date is a time too
+}
+
+// read finds out what text is. Numbers with leading zeros are hashed as
+// text: 01234 and 1234 are two postcodes.
+func read(text []byte) reading {
+	var r reading
+	if r.number, r.isNumber = table.ParseNumber(text); r.isNumber {
+		readNumber(&r, text)
+		return r
+	}
+	if t, ok := table.ParseTime(text); ok {
+		r.isTime, r.isDate = true, len(text) == 10
+		r.hash = hashTime(t)
+		return r
+	}
+	_, r.isBool = table.ParseBool(text)
+	r.hash = hashText(text)
+	return r
+}
+
+// readNumber finishes the reading of a text that is a number.
+func readNumber(r *reading, text []byte) {
+	digits := text
+	if digits[0] == '-' || digits[0] == '+' {
+		digits = digits[1:]
+	}
+	whole := true
+	for _, c := range digits {
+		whole = whole && c >= '0' && c <= '9'
+	}
+	padded := len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9'
+	if whole {
+		if v, ok := table.ParseInt(text); ok {
+			r.isInteger, r.hash = true, hashInt(v)
+		} else if v, ok := table.ParseUint(text); ok {
+			r.isInteger, r.hash = true, hashUint(v)
+		} else {
+			r.hash = hashText(text)
+		}
+	}
+	switch {
+	case padded, text[0] == '+', len(text) > 24: // longer than any float64 in its shortest form
+		r.hash = hashText(text)
+	case whole:
+	case math.IsNaN(r.number):
+		r.hash = hashFloat(math.NaN())
+	default:
+		r.hash = hashFloat(r.number)
+	}
+}

@@ -1,0 +1,160 @@
+package profile
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/internal/table"
+)
+
+// Shard is the Index-th (from 1) of Count shares of the rows. The zero value
+// is all of them.
+type Shard struct{ Index, Count int }
+
+// ParseShard reads i/n.
+func ParseShard(s string) (Shard, error) {
+	index, count, _ := strings.Cut(s, "/")
+	i, err := strconv.Atoi(index)
+	n, err2 := strconv.Atoi(count)
+	if err != nil || err2 != nil || i < 1 || i > n || n > maxFiles {
+		return Shard{}, fmt.Errorf("shard %q: expected i/n with i from 1 to n, such as 2/4", s)
+	}
+	return Shard{i, n}, nil
+}
+
+func (s Shard) String() string { return strconv.Itoa(s.Index) + "/" + strconv.Itoa(s.Count) }
+
+// ScanOptions say how to scan. The zero value is all rows on all cores.
+type ScanOptions struct {
+	Shard   Shard
+	Workers int // 0: as many as there are cores
+}
+
+// unit is parts of a file that one worker reads.
+type unit struct {
+	file  int
+	parts table.Range
+}
+
+// unitsPerScan is into how many units the data is cut at most, besides its
+// files. It does not depend on the workers, so neither does what is found.
+const unitsPerScan = 32
+
+// Scan summarizes files in one pass. The shards of the same files together
+// are the whole; a share is cut at table.Parts.
+func Scan(ctx context.Context, files []table.File, opts ScanOptions) (*Summary, error) {
+	units, err := makeUnits(ctx, files, opts.Shard)
+	if err != nil {
+		return nil, err
+	}
+	workers := opts.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	total := NewSummary()
+	// Merged in their order, whichever is ready first. A unit begins when one
+	// before it is merged, so that few summaries are held at a time.
+	done := make([]chan *Summary, len(units))
+	for i := range done {
+		done[i] = make(chan *Summary, 1)
+	}
+	ahead := make(chan struct{}, 2*workers)
+	g, ctx := errgroup.WithContext(ctx)
+	var next sync.Mutex
+	started := 0
+	for range min(workers, len(units)) {
+		g.Go(func() error {
+			for {
+				select {
+				case ahead <- struct{}{}:
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+				next.Lock()
+				i := started
+				started++
+				next.Unlock()
+				if i >= len(units) {
+					return nil
+				}
+				s, err := readUnit(ctx, files[units[i].file], units[i], workers/len(units))
+				if err != nil {
+					return err
+				}
+				done[i] <- s
+			}
+		})
+	}
+	g.Go(func() error {
+		for i := range units {
+			select {
+			case s := <-done[i]:
+				total.Merge(s)
+				<-ahead
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return total, nil
+}
+
+// makeUnits cuts the files' parts into units, and leaves those of the shard.
+func makeUnits(ctx context.Context, files []table.File, shard Shard) ([]unit, error) {
+	parts, total := make([]int, len(files)), 0
+	for i, f := range files {
+		n, err := table.Parts(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		parts[i] = n
+		total += max(n, 1) // a file without rows still has columns
+	}
+	from, to := 0, total
+	if shard.Count > 0 {
+		from, to = total*(shard.Index-1)/shard.Count, total*shard.Index/shard.Count
+	}
+	step := 1 + (to-from)/unitsPerScan
+	var out []unit
+	first := 0 // of this file, among the parts of all
+	for i, n := range parts {
+		n = max(n, 1)
+		for at := max(from-first, 0); at < min(to-first, n); at += step {
+			out = append(out, unit{i, table.Range{From: at, To: min(at+step, to-first, n)}})
+		}
+		first += n
+	}
+	return out, nil
+}
+
+// readUnit summarizes a unit, its columns with so many workers.
+func readUnit(ctx context.Context, f table.File, u unit, workers int) (*Summary, error) {
+	r, err := table.Open(ctx, f, table.Options{File: u.file, Parts: u.parts})
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	s := NewSummary()
+	s.AddSchema(r.Schema())
+	for {
+		b, err := r.Next()
+		if err == io.EOF {
+			return s, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		s.Observe(b, workers)
+	}
+}
