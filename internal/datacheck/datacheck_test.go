@@ -240,7 +240,7 @@ func TestSamples(t *testing.T) {
 
 func TestNumbersForPeople(t *testing.T) {
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", -1234567: "-1,234,567"} {
-		if got := thousands(n); got != want {
+		if got := report.Thousands(n); got != want {
 			t.Errorf("%d: %s", n, got)
 		}
 	}

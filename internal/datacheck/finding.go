@@ -51,7 +51,7 @@ func (t tally) finding(spec manifest.CheckSpec, f Facts) report.Finding {
 	if spec.Mostly != nil {
 		out.Expected += fmt.Sprintf(" for at least %s of the %ss", percent(*spec.Mostly), t.noun)
 	}
-	counted := fmt.Sprintf("%s of %s (%s) %s", thousands(t.failed), count(t.checked, t.noun), percent(share), t.problem)
+	counted := fmt.Sprintf("%s of %s (%s) %s", report.Thousands(t.failed), count(t.checked, t.noun), percent(share), t.problem)
 	if out.Observed == "" {
 		out.Observed = counted
 	}
@@ -169,19 +169,6 @@ func shownText(s string) string {
 	return escapeLong(s)
 }
 
-// thousands writes 1234567 as 1,234,567.
-func thousands(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	sign := ""
-	if s[0] == '-' {
-		sign, s = "-", s[1:]
-	}
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return sign + s
-}
-
 // percent writes a share with three digits that count, and never claims 0 %
 // or 100 % of what is only close to it.
 func percent(share float64) string {
@@ -203,7 +190,7 @@ func number(v float64) string {
 }
 
 // count writes a number of things: "1 row", "1,000 rows".
-func count(n int64, noun string) string { return thousands(n) + " " + isAre(n, noun, noun+"s") }
+func count(n int64, noun string) string { return report.Thousands(n) + " " + isAre(n, noun, noun+"s") }
 
 func isAre(n int64, singular, plural string) string {
 	if n == 1 {

@@ -88,8 +88,8 @@ func (r *run) judgeSet(c *bound, s *set) ([]report.Finding, error) {
 	}
 	if o.crowded {
 		return []report.Finding{{
-			Verdict: report.Inconclusive, Subject: subject, Expected: fmt.Sprintf("at most %s groups", thousands(maxGroups)), Observed: "more groups",
-			Message: fmt.Sprintf("groupBy: there are more than %s groups of %s", thousands(maxGroups), list(c.spec.GroupBy, 10)),
+			Verdict: report.Inconclusive, Subject: subject, Expected: fmt.Sprintf("at most %s groups", report.Thousands(maxGroups)), Observed: "more groups",
+			Message: fmt.Sprintf("groupBy: there are more than %s groups of %s", report.Thousands(maxGroups), list(c.spec.GroupBy, 10)),
 			Hint:    "group by a column with fewer values",
 		}}, nil
 	}

@@ -74,12 +74,12 @@ func (p columnDistinctParams) judge(column string, want profile.Want, f Facts) r
 func (p columnDistinctParams) String() string {
 	switch {
 	case p.Max == nil:
-		return "at least " + thousands(*p.Min)
+		return "at least " + report.Thousands(*p.Min)
 	case p.Min == nil:
-		return "at most " + thousands(*p.Max)
+		return "at most " + report.Thousands(*p.Max)
 	}
 	if *p.Min == *p.Max {
-		return "exactly " + thousands(*p.Min)
+		return "exactly " + report.Thousands(*p.Min)
 	}
-	return thousands(*p.Min) + " to " + thousands(*p.Max)
+	return report.Thousands(*p.Min) + " to " + report.Thousands(*p.Max)
 }

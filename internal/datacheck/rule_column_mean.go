@@ -75,7 +75,7 @@ func (s statistic) finding(f Facts) report.Finding {
 	case s.values == 0:
 		return tally{column: s.column, noun: "value", expected: out.Expected}.finding(manifest.CheckSpec{}, f)
 	case bad > 0:
-		out.Observed = fmt.Sprintf("%s of %s %s", thousands(bad), count(s.values, "value"), isAre(bad, "is no finite number", "are no finite numbers"))
+		out.Observed = fmt.Sprintf("%s of %s %s", report.Thousands(bad), count(s.values, "value"), isAre(bad, "is no finite number", "are no finite numbers"))
 		out.Message = fmt.Sprintf("%s: the %s is not known, because %s", s.column, s.what, out.Observed)
 		out.Hint = "number.finite finds them; leave them out with where: if they mean nothing"
 		return out

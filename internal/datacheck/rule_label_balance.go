@@ -59,7 +59,7 @@ func (p labelBalanceParams) judge(column string, f Facts) report.Finding {
 	case c.total == 0:
 		return tally{column: column, noun: "value", expected: p.String()}.finding(manifest.CheckSpec{}, f)
 	case c.rows == nil:
-		out.Observed = "more than " + thousands(maxClasses) + " classes"
+		out.Observed = "more than " + report.Thousands(maxClasses) + " classes"
 		out.Message = fmt.Sprintf("%s: there are %s, which are not counted", column, out.Observed)
 		out.Hint = "is it the column of the labels?"
 		return out

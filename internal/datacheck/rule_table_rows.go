@@ -38,14 +38,14 @@ var tableRows = Rule{
 }
 
 func judgeRows(p tableRowsParams, rows int64) report.Finding {
-	out := report.Finding{Verdict: report.Pass, Observed: thousands(rows), Details: map[string]any{"rows": rows}}
+	out := report.Finding{Verdict: report.Pass, Observed: report.Thousands(rows), Details: map[string]any{"rows": rows}}
 	switch {
 	case p.Max == nil:
 		out.Expected = "at least " + count(*p.Min, "row")
 	case p.Min == nil:
 		out.Expected = "at most " + count(*p.Max, "row")
 	default:
-		out.Expected = thousands(*p.Min) + " to " + count(*p.Max, "row")
+		out.Expected = report.Thousands(*p.Min) + " to " + count(*p.Max, "row")
 	}
 	if p.Min != nil && rows < *p.Min || p.Max != nil && rows > *p.Max {
 		out.Verdict = report.Fail

@@ -47,7 +47,7 @@ var textLength = Rule{
 				holds:   "all values have " + p.String(), expected: p.String(),
 			}
 			if c := f.Profile.Columns[column]; c != nil && v.checked > 0 {
-				t.observed = fmt.Sprintf("%s to %s", thousands(c.MinLength), count(c.MaxLength, "character"))
+				t.observed = fmt.Sprintf("%s to %s", report.Thousands(c.MinLength), count(c.MaxLength, "character"))
 			}
 			return []report.Finding{t.finding(spec, f)}
 		}
@@ -75,5 +75,5 @@ func (p textLengthParams) String() string {
 	case p.Min == nil:
 		return "at most " + count(*p.Max, "character")
 	}
-	return thousands(*p.Min) + " to " + count(*p.Max, "character")
+	return report.Thousands(*p.Min) + " to " + count(*p.Max, "character")
 }

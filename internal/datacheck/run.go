@@ -200,14 +200,14 @@ func (r *run) unread(splits []string) string {
 func (r *run) sections() []report.Section {
 	var rows [][]string
 	for _, s := range r.splits {
-		name, n := s, thousands(r.rows[s])
+		name, n := s, report.Thousands(r.rows[s])
 		if name == "" {
 			name = "(all)"
 		}
 		if r.unread([]string{s}) != "" {
 			n = "?"
 		}
-		rows = append(rows, []string{name, thousands(int64(len(r.files[s]))), n, thousands(int64(len(r.schemas[s])))})
+		rows = append(rows, []string{name, report.Thousands(int64(len(r.files[s]))), n, report.Thousands(int64(len(r.schemas[s])))})
 	}
 	return []report.Section{report.TableSection("Data", []string{"Split", ">Files", ">Rows", ">Columns"}, rows)}
 }

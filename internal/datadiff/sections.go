@@ -30,7 +30,7 @@ func (d *Diff) Sections() []report.Section {
 		}
 		var rows [][]string
 		for _, m := range d.Data.Moved {
-			rows = append(rows, []string{m.From, m.To, thousands(m.Rows)})
+			rows = append(rows, []string{m.From, m.To, report.Thousands(m.Rows)})
 		}
 		if len(rows) > 0 {
 			out = append(out, report.TableSection("Rows that changed the split", []string{"from", "to", ">rows"}, rows))
@@ -145,14 +145,14 @@ func (s *Split) sections(name string) []report.Section {
 
 func (s *Split) rows() string {
 	r := s.Rows
-	out := fmt.Sprintf("%s → %s", plural(r.From, "row"), thousands(r.To))
+	out := fmt.Sprintf("%s → %s", plural(r.From, "row"), report.Thousands(r.To))
 	switch {
 	case r.Added+r.Removed+r.Changed == 0:
 		out += ": the same rows"
 	case len(s.Key) > 0:
-		out += fmt.Sprintf(": %s added, %s removed, %s changed", thousands(r.Added), thousands(r.Removed), thousands(r.Changed))
+		out += fmt.Sprintf(": %s added, %s removed, %s changed", report.Thousands(r.Added), report.Thousands(r.Removed), report.Thousands(r.Changed))
 	default:
-		out += fmt.Sprintf(": %s added, %s removed", thousands(r.Added), thousands(r.Removed))
+		out += fmt.Sprintf(": %s added, %s removed", report.Thousands(r.Added), report.Thousands(r.Removed))
 	}
 	if len(s.Key) > 0 {
 		out += fmt.Sprintf(" (by %s)", escape(strings.Join(s.Key, ", ")))
@@ -197,7 +197,7 @@ func (c *Column) row() []string {
 	if c.Mean != nil {
 		mean = arrow(decimal(c.Mean.From), decimal(c.Mean.To))
 	}
-	return []string{escape(c.Name), arrow(thousands(c.Nulls.From), thousands(c.Nulls.To)), extreme(c.Min), mean, extreme(c.Max),
+	return []string{escape(c.Name), arrow(report.Thousands(c.Nulls.From), report.Thousands(c.Nulls.To)), extreme(c.Min), mean, extreme(c.Max),
 		listed(c.NewValues, c.NewCount), listed(c.VanishedValues, c.VanishedCount)}
 }
 
@@ -311,18 +311,9 @@ func size(n int64) string {
 	return fmt.Sprintf("%.1f GB", float64(n)/1e9)
 }
 
-// thousands writes 1234567 as 1,234,567.
-func thousands(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
 func plural(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return thousands(n) + " " + noun + "s"
+	return report.Thousands(n) + " " + noun + "s"
 }

@@ -85,10 +85,10 @@ func (g Gate) expected() string {
 func (r *Result) observed(m Metric, g Gate) string {
 	s := showBeside(m.Value, g.Min, g.Max)
 	if lower, upper, ok := m.Interval(g.confidence()); ok {
-		return fmt.Sprintf("%s (n = %s, %s interval %s to %s)", s, thousands(m.Of), percent(g.confidence()),
+		return fmt.Sprintf("%s (n = %s, %s interval %s to %s)", s, report.Thousands(m.Of), percent(g.confidence()),
 			showBeside(lower, g.Min, g.Max), showBeside(upper, g.Min, g.Max))
 	}
-	return fmt.Sprintf("%s (n = %s)", s, thousands(r.N))
+	return fmt.Sprintf("%s (n = %s)", s, report.Thousands(r.N))
 }
 
 // showBound writes a bound as the manifest has it, with two digits at least.
@@ -126,14 +126,5 @@ func plural(n int64, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return thousands(n) + " " + what + "s"
-}
-
-// thousands groups digits, as people read large numbers.
-func thousands(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return report.Thousands(n) + " " + what + "s"
 }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/stats"
 )
 
@@ -103,7 +104,7 @@ func (r *Result) choosePositive(declared any) (name string, class *Class, why st
 		return name, class, ""
 	}
 	if len(r.Classes) > 2 {
-		return "", nil, fmt.Sprintf("there are %s labels; average over them with .macro, .micro or .weighted, or set positive: to one of them", thousands(int64(len(r.Classes))))
+		return "", nil, fmt.Sprintf("there are %s labels; average over them with .macro, .micro or .weighted, or set positive: to one of them", report.Thousands(int64(len(r.Classes))))
 	}
 	for _, d := range defaultPositives {
 		outside := func(c Class) bool { return c.Name != d.positive && c.Name != d.negative }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -278,7 +279,7 @@ func (c *counts) problems(s Spec) []string {
 		case e.rows == 1:
 			out = append(out, fmt.Sprintf("row %d %s", e.first, one))
 		case e.rows > 1:
-			out = append(out, fmt.Sprintf("%s rows %s, the first is row %d", thousands(e.rows), many, e.first))
+			out = append(out, fmt.Sprintf("%s rows %s, the first is row %d", report.Thousands(e.rows), many, e.first))
 		}
 	}
 	switch {

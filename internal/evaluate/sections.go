@@ -50,12 +50,12 @@ func (r *Result) telling() []string {
 func (r *Result) row(name string, g Gate) []string {
 	m := r.Metrics[name]
 	if !m.Defined {
-		return []string{name, "undefined", "", thousands(r.N)}
+		return []string{name, "undefined", "", report.Thousands(r.N)}
 	}
 	if lower, upper, ok := m.Interval(g.confidence()); ok {
-		return []string{name, showBeside(m.Value), showBeside(lower) + " to " + showBeside(upper), thousands(m.Of)}
+		return []string{name, showBeside(m.Value), showBeside(lower) + " to " + showBeside(upper), report.Thousands(m.Of)}
 	}
-	return []string{name, showBeside(m.Value), "", thousands(r.N)}
+	return []string{name, showBeside(m.Value), "", report.Thousands(r.N)}
 }
 
 // undefined is a line for each reason why metrics shown have no value.
@@ -86,7 +86,7 @@ func (r *Result) confusion() report.Section {
 	for i, c := range r.Classes {
 		rows[i] = []string{short(c.Name)}
 		for _, n := range r.Confusion[i] {
-			rows[i] = append(rows[i], thousands(n))
+			rows[i] = append(rows[i], report.Thousands(n))
 		}
 	}
 	title := "Confusion matrix"

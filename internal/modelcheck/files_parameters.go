@@ -53,26 +53,26 @@ func runFilesParameters(ctx context.Context, m *model, spec manifest.CheckSpec) 
 		unknown = "no file is of a format that waybill reads"
 	}
 	finding := report.Finding{
-		Expected: "≤ " + thousands(limit),
-		Observed: thousands(total),
+		Expected: "≤ " + report.Thousands(limit),
+		Observed: report.Thousands(total),
 		Details:  map[string]any{"parameters": total, "max": limit},
 	}
 	switch {
 	case total > limit:
 		finding.Verdict = report.Fail
-		finding.Message = fmt.Sprintf("the model has %s parameters, at most %s are allowed", thousands(total), thousands(limit))
+		finding.Message = fmt.Sprintf("the model has %s parameters, at most %s are allowed", report.Thousands(total), report.Thousands(limit))
 		finding.Hint = "use a smaller model or raise max"
 	case unknown != "":
 		finding.Verdict = report.Inconclusive
 		finding.Message = fmt.Sprintf("the parameters cannot be counted: %s", unknown)
 		finding.Observed = ""
 		if counted > 0 {
-			finding.Observed = fmt.Sprintf("%s in %s", thousands(total), count(counted, "file"))
+			finding.Observed = fmt.Sprintf("%s in %s", report.Thousands(total), count(counted, "file"))
 		}
 		finding.Hint = "store the weights as safetensors"
 	default:
 		finding.Verdict = report.Pass
-		finding.Message = fmt.Sprintf("the model has %s parameters in %s", thousands(total), count(counted, "file"))
+		finding.Message = fmt.Sprintf("the model has %s parameters in %s", report.Thousands(total), count(counted, "file"))
 	}
 	return []report.Finding{finding}, nil
 }

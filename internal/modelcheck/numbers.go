@@ -1,8 +1,9 @@
 package modelcheck
 
 import (
-	"fmt"
 	"strconv"
+
+	"github.com/waybill-dev/waybill/internal/report"
 )
 
 // size writes bytes for people, in the SI units that manifests use, with three
@@ -24,7 +25,7 @@ func size(n int64) string {
 // limit that it differs from.
 func beside(n, limit int64) string {
 	if n != limit && size(n) == size(limit) {
-		return thousands(n) + " bytes"
+		return report.Thousands(n) + " bytes"
 	}
 	return size(n)
 }
@@ -33,14 +34,5 @@ func count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return thousands(int64(n)) + " " + what + "s"
-}
-
-// thousands groups digits, as people read large numbers.
-func thousands(n int64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return report.Thousands(int64(n)) + " " + what + "s"
 }

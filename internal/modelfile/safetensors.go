@@ -11,6 +11,8 @@ import (
 	"math/bits"
 	"slices"
 	"strings"
+
+	"github.com/waybill-dev/waybill/internal/report"
 )
 
 // The safetensors format as huggingface/safetensors defines it (README,
@@ -162,9 +164,9 @@ func safetensorsHeaderLength(r io.ReaderAt, size int64) (int64, error) {
 	switch {
 	case n > maxSafetensorsHeader:
 		return 0, broken(ruleTooLong, 0, "this is not safetensors, whatever its name, or it is damaged: "+hintRewrite,
-			"the header length is %s, at most 100,000,000 is allowed", thousands(n))
+			"the header length is %s, at most 100,000,000 is allowed", report.Thousands(n))
 	case int64(n) > size-8:
-		return 0, broken(ruleShort, size, hintDownload, "the header is %s long, the file ends after %s of it", countBytes(n), thousands(uint64(size-8)))
+		return 0, broken(ruleShort, size, hintDownload, "the header is %s long, the file ends after %s of it", countBytes(n), report.Thousands(uint64(size-8)))
 	case n == 0 || head[8] != '{':
 		return 0, broken(ruleJSON, 8, hintRewrite, `the header does not begin with "{"`)
 	}
@@ -205,10 +207,10 @@ func (e *entry) checkSize() (elements int64, bad *FormatError) {
 	case !ok || hi != 0:
 		return 0, broken(ruleSize, e.at, hintTamper, "tensor %s: the shape %s is too large for any file", quote(e.name), showShape(e.shape))
 	case total%8 != 0:
-		return 0, broken(ruleSize, e.at, hintRewrite, "tensor %s: %s elements of %s do not fill whole bytes", quote(e.name), thousands(uint64(count)), e.dtype)
+		return 0, broken(ruleSize, e.at, hintRewrite, "tensor %s: %s elements of %s do not fill whole bytes", quote(e.name), report.Thousands(uint64(count)), e.dtype)
 	case total/8 != e.end-e.begin:
 		return 0, broken(ruleSize, e.at, hintTamper, "tensor %s: shape %s of %s needs %s, data_offsets give it %s",
-			quote(e.name), showShape(e.shape), e.dtype, countBytes(total/8), thousands(e.end-e.begin))
+			quote(e.name), showShape(e.shape), e.dtype, countBytes(total/8), report.Thousands(e.end-e.begin))
 	}
 	return count, nil
 }
@@ -248,18 +250,9 @@ func showShape(shape []int64) string {
 	return s
 }
 
-// thousands groups the digits of n, as people read sizes.
-func thousands(n uint64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
 func countBytes(n uint64) string {
 	if n == 1 {
 		return "1 byte"
 	}
-	return thousands(n) + " bytes"
+	return report.Thousands(n) + " bytes"
 }

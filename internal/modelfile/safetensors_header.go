@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"github.com/waybill-dev/waybill/internal/report"
 )
 
 // The header is read with a parser of its own: encoding/json keeps the last
@@ -50,7 +52,7 @@ func readHeader(ctx context.Context, r io.Reader, n int64) ([]entry, map[string]
 			return err
 		}
 		if len(entries) == maxTensors {
-			return broken(ruleLimit, at, "split the model into several files", "there are more than %s tensors", thousands(maxTensors))
+			return broken(ruleLimit, at, "split the model into several files", "there are more than %s tensors", report.Thousands(maxTensors))
 		}
 		e := entry{name: key, at: at}
 		if err := h.entry(&e); err != nil {
@@ -306,7 +308,7 @@ func (h *header) str(limit int) (string, error) {
 			h.next()
 		}
 		if len(h.buf) > limit {
-			return "", broken(ruleLimit, start, hintRewrite, "a name is longer than %s bytes", thousands(uint64(limit)))
+			return "", broken(ruleLimit, start, hintRewrite, "a name is longer than %s bytes", report.Thousands(uint64(limit)))
 		}
 	}
 }

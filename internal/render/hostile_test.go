@@ -317,8 +317,8 @@ func TestNumbers(t *testing.T) {
 		}
 	}
 	for n, want := range map[int64]string{0: "0", 999: "999", 1000: "1,000", -1234567: "-1,234,567", math.MinInt64: "-9,223,372,036,854,775,808"} {
-		if got := thousands(n); got != want {
-			t.Errorf("thousands(%d) = %q, want %q", n, got, want)
+		if got := report.Thousands(n); got != want {
+			t.Errorf("report.Thousands(%d) = %q, want %q", n, got, want)
 		}
 	}
 }

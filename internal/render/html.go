@@ -234,7 +234,7 @@ func (p *page) counts(s report.Summary) {
 		}
 		symbol, _ := htmlMark(&c.f)
 		p.WriteString("<li>")
-		p.mark(symbol, thousands(int64(c.n)), class)
+		p.mark(symbol, report.Thousands(int64(c.n)), class)
 		p.WriteString(word + "</li>\n")
 	}
 	p.WriteString("</ul>\n")

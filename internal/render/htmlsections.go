@@ -281,7 +281,7 @@ func (p *page) histogram(title string, h *report.Histogram) {
 		}
 	}
 	desc := counted(len(h.Counts), "bin", "bins") + " from " + labels[0] + " to " + labels[len(labels)-1] +
-		"; most, " + thousands(most) + ", in " + labels[fullest]
+		"; most, " + report.Thousands(most) + ", in " + labels[fullest]
 	p.svg(histogramWide, histogramHigh, firstNonEmpty(clip(title, 200), "histogram"), desc)
 	p.bars(bars)
 	p.axis(h, labels, len(bars))
@@ -292,7 +292,7 @@ func (p *page) histogram(title string, h *report.Histogram) {
 	missing := p.rows(len(labels), 0, func(i int) {
 		p.WriteString("<tr>")
 		p.element(`th scope="row" class="num whole"`, labels[i])
-		p.element(`td class="num"`, thousands(h.Counts[i]))
+		p.element(`td class="num"`, report.Thousands(h.Counts[i]))
 		p.WriteString("</tr>\n")
 	})
 	p.closeTable()
@@ -338,7 +338,7 @@ func (p *page) axis(h *report.Histogram, labels []string, bars int) {
 	for _, v := range barsOf(h.Counts) {
 		most = max(most, v)
 	}
-	top := "highest bar: " + thousands(int64(min(most, math.MaxInt64/2)))
+	top := "highest bar: " + report.Thousands(int64(min(most, math.MaxInt64/2)))
 	if each > 1 {
 		top += " (" + strconv.Itoa(each) + " bins each)"
 	}

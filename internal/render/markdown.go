@@ -204,7 +204,7 @@ func (m markdown) table(t *report.Table) {
 	}
 	switch {
 	case t.Omitted > 0:
-		m.WriteString("\n… and " + thousands(int64(t.Omitted)) + " more\n")
+		m.WriteString("\n… and " + report.Thousands(int64(t.Omitted)) + " more\n")
 	case len(t.Rows) == 0:
 		m.WriteString("\nnone\n")
 	}

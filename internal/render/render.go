@@ -152,7 +152,7 @@ func counted(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return thousands(int64(n)) + " " + many
+	return report.Thousands(int64(n)) + " " + many
 }
 
 // counts is the summary in words, without what is zero.

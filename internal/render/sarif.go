@@ -109,7 +109,7 @@ func sarifReport(b *bytes.Buffer, r *report.Report, _ Options) error {
 	}
 	if left > 0 {
 		run.Invocations[0].Notifications = []sarifNotification{{Level: "warning", Message: sarifMessage{
-			fmt.Sprintf("%s left out: those without a place in a file, and those after the first %s; --format json has all.", counted(left, "finding is", "findings are"), thousands(maxSarif)),
+			fmt.Sprintf("%s left out: those without a place in a file, and those after the first %s; --format json has all.", counted(left, "finding is", "findings are"), report.Thousands(maxSarif)),
 		}}}
 	}
 	return writeJSON(b, sarifLog{Schema: "https://json.schemastore.org/sarif-2.1.0.json", Version: "2.1.0", Runs: []sarifRun{run}})

@@ -133,7 +133,7 @@ func (p *printer) tableSection(t *report.Table) {
 		p.line("none", dim)
 	}
 	if t.Omitted > 0 {
-		p.line("… and "+thousands(int64(t.Omitted))+" more", dim)
+		p.line("… and "+report.Thousands(int64(t.Omitted))+" more", dim)
 	}
 }
 
@@ -210,7 +210,7 @@ func (p *printer) histogram(h *report.Histogram) {
 	}
 	t := &report.Table{Columns: []report.Column{{Align: report.Right}, {Align: report.Right}}}
 	for i, label := range binLabels(h) {
-		t.Rows = append(t.Rows, []string{label, thousands(h.Counts[i])})
+		t.Rows = append(t.Rows, []string{label, report.Thousands(h.Counts[i])})
 	}
 	columns := p.room(t, 40)
 	for i := range t.Rows {
