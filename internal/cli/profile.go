@@ -152,15 +152,15 @@ func profileSections(d *profile.Document) []report.Section {
 			}
 			return ""
 		}
-		distinct := strconv.FormatInt(c.Distinct, 10)
+		distinct := report.Thousands(c.Distinct)
 		if c.DistinctEstimate {
 			distinct = "≈ " + distinct
 		}
-		rows[i] = []string{c.Name, c.Type, strconv.FormatInt(c.Count, 10), strconv.FormatInt(c.Nulls, 10), distinct,
+		rows[i] = []string{c.Name, c.Type, report.Thousands(c.Count), report.Thousands(c.Nulls), distinct,
 			shortValue(c.Min), quantile("0.5"), shortValue(c.Max), number(c.Mean), number(c.StdDev), frequentValues(c)}
 	}
 	titles := []string{"column", "type", ">count", ">nulls", ">distinct", ">min", ">median", ">max", ">mean", ">stddev", "most frequent"}
-	sections := []report.Section{report.TableSection(fmt.Sprintf("%d rows of %d columns", d.Rows, len(d.Columns)), titles, rows)}
+	sections := []report.Section{report.TableSection(fmt.Sprintf("%s rows of %d columns", report.Thousands(d.Rows), len(d.Columns)), titles, rows)}
 	for i, c := range d.Columns {
 		if i == profileColumns {
 			break
@@ -192,7 +192,7 @@ func frequentValues(c profile.DocumentColumn) string {
 	}
 	var parts []string
 	for _, t := range c.Top[:min(len(c.Top), 3)] {
-		parts = append(parts, fmt.Sprintf("%s (%d)", shortValue(t.Value), t.Count))
+		parts = append(parts, fmt.Sprintf("%s (%s)", shortValue(t.Value), report.Thousands(t.Count)))
 	}
 	return strings.Join(parts, ", ")
 }
