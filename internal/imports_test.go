@@ -48,6 +48,7 @@ var mayImport = map[string]string{
 	"artifact": "transfer evidence modelfile table manifest registry cas ref report canonical",
 
 	"datacheck":  "profile table stats manifest report ref schemas",
+	"infer":      "profile table manifest report",
 	"datadiff":   "profile table manifest report ref",
 	"modelcheck": "modelfile manifest report ref schemas",
 	"workspace":  "gitrepo manifest ledger registry cas ref report canonical",

@@ -21,21 +21,28 @@ import (
 
 func (a *app) addCommand() *cobra.Command {
 	c := &cobra.Command{Use: "add", Short: "Write the manifest of a dataset or a model",
-		Example: "  waybill add dataset reviews data/*.csv\n  waybill add model sentiment model.safetensors vocab.json"}
+		Example: "  waybill add dataset reviews data/*.csv\n  waybill add dataset reviews data/*.csv --infer\n  waybill add model sentiment model.safetensors vocab.json"}
 	for _, kind := range []manifest.Kind{manifest.KindDataset, manifest.KindModel} {
 		word := strings.ToLower(string(kind))
-		c.AddCommand(&cobra.Command{
+		infer := false
+		one := &cobra.Command{
 			Use:   word + " NAME FILE…",
 			Short: "Write " + word + ".yaml beside these files",
 			Args:  cobra.MinimumNArgs(2),
-			RunE:  func(_ *cobra.Command, args []string) error { return a.add(kind, args[0], args[1:]) },
-		})
+			RunE:  func(_ *cobra.Command, args []string) error { return a.add(kind, args[0], args[1:], infer) },
+		}
+		if kind == manifest.KindDataset {
+			one.Example = "  waybill add dataset reviews data/*.csv\n  waybill add dataset reviews data/train.csv data/test.csv --infer"
+			one.Flags().BoolVar(&infer, "infer", false, "read the data, and propose columns and checks that it passes")
+		}
+		c.AddCommand(one)
 	}
 	return c
 }
 
-// add writes a manifest into the deepest folder that holds all files.
-func (a *app) add(kind manifest.Kind, name string, args []string) error {
+// add writes a manifest into the deepest folder that holds all files. With
+// infer it says what they hold.
+func (a *app) add(kind manifest.Kind, name string, args []string, infer bool) error {
 	if err := ref.CheckName(name); err != nil {
 		return usageError{err}
 	}
@@ -78,6 +85,20 @@ func (a *app) add(kind manifest.Kind, name string, args []string) error {
 	if err != nil {
 		return err
 	}
+	did, next, inferred := "", "edit it (columns, checks, gates), then run: waybill push "+name, any(nil)
+	if infer {
+		proposal, err := a.infer(w.Path(dir), dir, files)
+		if err != nil {
+			return err
+		}
+		if proposal == nil {
+			did = ", and no columns: nothing could be inferred, there are no rows"
+		} else {
+			data = append(data, proposal.YAML...)
+			did, inferred = proposed(proposal), proposal
+			next = "edit it (what holds for these rows need not be meant), then run: waybill check " + name
+		}
+	}
 	p, err := check.Parser()
 	if err != nil {
 		return err
@@ -88,8 +109,12 @@ func (a *app) add(kind manifest.Kind, name string, args []string) error {
 	if err := cas.WriteFile(w.Path(target), data, 0o644); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("wrote %s with %d files\nnext: edit it (columns, checks, gates), then run: waybill push %s", target, len(files), name)
-	return a.result(map[string]any{"apiVersion": report.APIVersion, "manifest": target, "files": files}, report.TextSection("", text))
+	text := fmt.Sprintf("wrote %s with %d files%s\nnext: %s", target, len(files), did, next)
+	result := map[string]any{"apiVersion": report.APIVersion, "manifest": target, "files": files}
+	if inferred != nil {
+		result["inferred"] = inferred
+	}
+	return a.result(result, report.TextSection("", text))
 }
 
 // inRepository turns arguments into paths relative to the repository's root.
