@@ -36,6 +36,7 @@ type run struct {
 	schemas  map[string]table.Schema
 	broken   map[string][]report.Finding // by split: what makes its data unusable
 	rows     map[string]int64
+	unions   map[string]union // by splits; see schemaOf
 }
 
 // Run runs the checks of a over its files, by split, and returns findings and
@@ -49,7 +50,7 @@ type run struct {
 func Run(ctx context.Context, a *manifest.Artifact, files map[string][]table.File, opts Options) ([]report.Finding, []report.Section, error) {
 	r := &run{
 		artifact: a, opts: opts, files: files, splits: splitOrder(a, files), schemas: map[string]table.Schema{},
-		broken: map[string][]report.Finding{}, rows: map[string]int64{},
+		broken: map[string][]report.Finding{}, rows: map[string]int64{}, unions: map[string]union{},
 	}
 	for _, s := range r.splits {
 		for _, f := range files[s] {

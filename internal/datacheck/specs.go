@@ -182,8 +182,25 @@ func (r *run) chosen(splits []string) []string {
 }
 
 // schemaOf returns the columns of some splits together, with declared types
-// where the files have none, and those that one of the splits lacks.
+// where the files have none, and those that one of the splits lacks. Nobody
+// changes them: checks of the same splits share the answer.
 func (r *run) schemaOf(splits []string) (have table.Schema, absent map[string]string) {
+	key := strings.Join(splits, "\x00")
+	u, ok := r.unions[key]
+	if !ok {
+		u.have, u.absent = r.union(splits)
+		r.unions[key] = u
+	}
+	return slices.Clip(u.have), u.absent
+}
+
+// union is what schemaOf returns.
+type union struct {
+	have   table.Schema
+	absent map[string]string
+}
+
+func (r *run) union(splits []string) (have table.Schema, absent map[string]string) {
 	absent = map[string]string{}
 	for _, s := range splits {
 		for _, f := range r.schemas[s] {
