@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"io/fs"
 	"os"
 	"slices"
 	"sync"
@@ -17,9 +16,7 @@ import (
 	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
-	"github.com/waybill-dev/waybill/internal/cas"
 	"github.com/waybill-dev/waybill/internal/ref"
-	"github.com/waybill-dev/waybill/internal/registry"
 )
 
 const (
@@ -32,28 +29,6 @@ const (
 	// leastSplit is the size of a file at the target that is cut into chunks.
 	leastSplit = targetCut
 )
-
-// IndexedItem is a file of an index to pull.
-type IndexedItem struct {
-	File int // in Index.Files
-	Perm fs.FileMode
-}
-
-// PullIndexed is Pull for files of an index.
-func PullIndexed(ctx context.Context, repo registry.Repository, x *Index, files []IndexedItem, root *cas.Root, opts Options) (Stats, error) {
-	items := make([]Item, len(files))
-	for i, it := range files {
-		if it.File < 0 || it.File >= len(x.Files) {
-			return Stats{}, fmt.Errorf("pull: the index has no file %d", it.File)
-		}
-		f := &x.Files[it.File]
-		items[i] = Item{Path: f.Path, Perm: it.Perm, Desc: ocispec.Descriptor{
-			MediaType: "application/octet-stream", Digest: digest.Digest(f.Digest), Size: f.Size,
-		}}
-	}
-	opts.Index = x
-	return Pull(ctx, repo, items, root, opts)
-}
 
 // locate finds the targets that the index has.
 func (p *puller) locate(targets []*target) {

@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/opencontainers/go-digest"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/waybill-dev/waybill/internal/cas"
@@ -580,4 +582,26 @@ func TestPullIndexedCancelled(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	sameTree(t, dir, map[string]string{})
+}
+
+// IndexedItem is a file of an index to pull.
+type IndexedItem struct {
+	File int // in Index.Files
+	Perm fs.FileMode
+}
+
+// PullIndexed is Pull for files of an index.
+func PullIndexed(ctx context.Context, repo registry.Repository, x *Index, files []IndexedItem, root *cas.Root, opts Options) (Stats, error) {
+	items := make([]Item, len(files))
+	for i, it := range files {
+		if it.File < 0 || it.File >= len(x.Files) {
+			return Stats{}, fmt.Errorf("pull: the index has no file %d", it.File)
+		}
+		f := &x.Files[it.File]
+		items[i] = Item{Path: f.Path, Perm: it.Perm, Desc: ocispec.Descriptor{
+			MediaType: "application/octet-stream", Digest: digest.Digest(f.Digest), Size: f.Size,
+		}}
+	}
+	opts.Index = x
+	return Pull(ctx, repo, items, root, opts)
 }
