@@ -3,6 +3,7 @@ package table
 import (
 	"encoding/hex"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -34,6 +35,18 @@ func (b *Batch) Column(name string) *Column {
 		}
 	}
 	return nil
+}
+
+// Only returns the rows of b with the columns named, which it shares with b.
+func (b *Batch) Only(columns []string) *Batch {
+	out := *b
+	out.Columns = nil
+	for i := range b.Columns {
+		if slices.Contains(columns, b.Columns[i].Name) {
+			out.Columns = append(out.Columns, b.Columns[i])
+		}
+	}
+	return &out
 }
 
 // Row returns the number of row i within its file, 1 for the first.

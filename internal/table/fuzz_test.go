@@ -28,7 +28,12 @@ func FuzzCSV(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got, err := drain(t, put(t, "f.csv", []byte(s)))
+		f := put(t, "f.csv", []byte(s))
+		f.Dialect.Delimiter = ',' // FuzzSniff finds it out
+		if _, n := byteOrderMark([]byte(s)); n == 2 {
+			return // UTF-16
+		}
+		got, err := drain(t, f)
 		if err != nil || strings.ContainsAny(s, "∅|\r") || strings.HasPrefix(s, "\ufeff") {
 			return
 		}

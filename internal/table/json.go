@@ -11,6 +11,9 @@ import (
 // maxUnknown is how many keys outside the schema a batch tells apart.
 const maxUnknown = 100
 
+// jsonSpace is what RFC 8259 calls insignificant whitespace.
+const jsonSpace = " \t\r\n"
+
 // jsonReader reads one object a line, or a JSON array of objects. Its schema
 // is the keys of the first BatchRows rows in the order of their appearance,
 // and then those of Options.Columns that these rows do not have.
@@ -30,22 +33,20 @@ type jsonReader struct {
 	next   int64
 }
 
-func openJSON(src *source, mayBeArray bool, opts Options) (Reader, error) {
+func openJSON(src *source, mayBeArray bool, at section, opts Options) (Reader, error) {
 	columns := opts.Columns
 	r := &jsonReader{src: src, lines: lineBuffer{src: src, line: 1}, index: map[string]int{}, only: columns, batch: Batch{File: opts.File}, next: 1}
-	if mayBeArray {
-		if err := r.detectArray(); err != nil {
-			return nil, err
+	if x := src.file.index; x != nil {
+		for _, key := range x.names {
+			r.learn(key)
 		}
-	}
-	if err := r.read(true); err != nil && err != io.EOF {
+	} else if err := r.readSchema(mayBeArray); err != nil {
 		return nil, err
 	}
-	if len(r.schema) == 0 && r.batch.Rows == 0 {
-		return nil, src.dataError(0, "is empty: no row tells which columns there are", nil)
-	}
-	if why := checkNames(r.schema.Names()); why != "" {
-		return nil, src.dataError(0, why, nil)
+	if at.from.row > 0 {
+		r.batch.Rows, r.array = 0, nil
+		r.next = at.from.row
+		r.lines.seek(at)
 	}
 	r.first = r.batch.Rows > 0
 	// A key that is asked for may come later, or never: it is a column of
@@ -58,6 +59,25 @@ func openJSON(src *source, mayBeArray bool, opts Options) (Reader, error) {
 	return r, nil
 }
 
+// readSchema reads the first batch.
+func (r *jsonReader) readSchema(mayBeArray bool) error {
+	if mayBeArray {
+		if err := r.detectArray(); err != nil {
+			return err
+		}
+	}
+	if err := r.read(true); err != nil && err != io.EOF {
+		return err
+	}
+	if len(r.schema) == 0 && r.batch.Rows == 0 {
+		return r.src.dataError(0, "is empty: no row tells which columns there are", nil)
+	}
+	if why := checkNames(r.schema.Names()); why != "" {
+		return r.src.dataError(0, why, nil)
+	}
+	return nil
+}
+
 // detectArray looks at the first byte that is no space.
 func (r *jsonReader) detectArray() error {
 	var head []byte
@@ -65,7 +85,7 @@ func (r *jsonReader) detectArray() error {
 		if err := r.lines.fill(); err != nil {
 			return err
 		}
-		head = bytes.TrimLeft(bytes.TrimPrefix(r.lines.buf[:r.lines.to], utf8BOM), " \t\r\n")
+		head = bytes.TrimLeft(r.lines.buf[:r.lines.to], jsonSpace)
 	}
 	if len(head) == 0 || head[0] != '[' {
 		return nil
@@ -128,15 +148,12 @@ func (r *jsonReader) record() ([]byte, int64, error) {
 	}
 	for {
 		line := r.lines.line
-		record, err := r.lines.next(false)
+		record, _, err := r.lines.next()
 		if err != nil {
 			return nil, line, err
 		}
-		if line == 1 {
-			record = bytes.TrimPrefix(record, utf8BOM)
-		}
-		if record = bytes.TrimSpace(record); len(record) > 0 {
-			return record, line, checkText(r.src, record, line)
+		if record = bytes.Trim(record, jsonSpace); len(record) > 0 {
+			return record, line, r.lines.check(record, line)
 		}
 	}
 }

@@ -75,19 +75,9 @@ func openParquet(ctx context.Context, f File, file *os.File, size int64, opts Op
 	return p, nil
 }
 
-// Parts returns how many parts of f can be read on their own with
-// Options.Parts: the row groups of Parquet, 1 for everything else.
-func Parts(ctx context.Context, f File) (int, error) {
-	if Format(f.Name) != ".parquet" {
-		return 1, nil
-	}
-	r, err := Open(ctx, f, Options{Columns: []string{}})
-	if err != nil {
-		return 0, err
-	}
-	defer r.Close()
-	return len(r.(*parquetReader).groups), nil
-}
+func (p *parquetReader) parts() int { return len(p.groups) }
+
+var errEncrypted = errors.New("the Parquet file is encrypted, which is not supported; write it without encryption")
 
 // checkFooter looks at the ends of the file, so that the usual damage, a file
 // cut short, is called so, and the footer's length is no reason to allocate.
@@ -104,7 +94,7 @@ func checkFooter(in io.ReaderAt, size int64) error {
 	}
 	switch {
 	case string(head[:4]) == "PARE" || string(tail[4:]) == "PARE":
-		return errors.New("the Parquet file is encrypted, which is not supported")
+		return errEncrypted
 	case string(head[:4]) != "PAR1":
 		return errors.New("not a Parquet file: it does not begin with PAR1")
 	case string(tail[4:]) != "PAR1":

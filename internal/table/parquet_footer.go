@@ -30,7 +30,7 @@ func checkFileMetaData(footer []byte) error {
 	var schema schemaShape
 	var groups, chunks int64
 	t := thriftReader{data: footer}
-	hasSchema, hasGroups := false, false
+	hasSchema, hasGroups, encrypted := false, false, false
 	t.eachField(func(id int64, kind byte) bool {
 		switch {
 		case id == 2 && kind == thriftList: // FileMetaData.schema
@@ -49,6 +49,9 @@ func checkFileMetaData(footer []byte) error {
 					})
 				})
 			})
+		case id == 8 && kind == thriftStruct: // FileMetaData.encryption_algorithm
+			encrypted = true
+			return false
 		default:
 			return false
 		}
@@ -57,6 +60,8 @@ func checkFileMetaData(footer []byte) error {
 	switch {
 	case t.failed:
 		return errDamagedFooter
+	case encrypted:
+		return errEncrypted // some of its columns: the footer may be plain
 	case schema.elements > maxSchema:
 		return fmt.Errorf("the schema has %d columns and groups, at most %d are read", schema.elements, maxSchema)
 	case schema.deepest > maxSchemaDepth:

@@ -68,6 +68,8 @@ func leafType(c *parquet.Column, element *format.SchemaElement) (Type, converter
 		}
 	case *format.UUIDType:
 		return Type{Kind: String}, uuids, nil
+	case *format.NullType:
+		return Type{}, nothings, nil // Untyped: nobody has said
 	}
 	if element != nil && physical == parquet.FixedLenByteArray && c.Type().Length() == 2 {
 		if _, ok := element.LogicalType.Value.(*format.Float16Type); ok {
@@ -110,6 +112,15 @@ func unitOf(u format.TimeUnit) Unit {
 		return Micro
 	}
 	return Nano
+}
+
+// nothings reads the values of a column that has only nulls.
+func nothings(c *Column, _ encoding.Values, n int) error {
+	if n > 0 {
+		return errors.New("a column of nulls has values")
+	}
+	c.Data, c.Offsets = nil, []uint32{0}
+	return nil
 }
 
 func booleans(c *Column, v encoding.Values, n int) error {
@@ -247,16 +258,21 @@ func uuids(c *Column, v encoding.Values, n int) error {
 	}
 	c.Data, c.Offsets = nil, []uint32{0}
 	for i := range n {
-		u := data[16*i : 16*i+16]
-		for j, part := range [][]byte{u[:4], u[4:6], u[6:8], u[8:10], u[10:]} {
-			if j > 0 {
-				c.Data = append(c.Data, '-')
-			}
-			c.Data = hex.AppendEncode(c.Data, part)
-		}
+		c.Data = appendUUID(c.Data, data[16*i:16*i+16])
 		c.endText()
 	}
 	return nil
+}
+
+// appendUUID appends 16 bytes in the form of RFC 9562.
+func appendUUID(dst, u []byte) []byte {
+	for i, part := range [][]byte{u[:4], u[4:6], u[6:8], u[8:10], u[10:]} {
+		if i > 0 {
+			dst = append(dst, '-')
+		}
+		dst = hex.AppendEncode(dst, part)
+	}
+	return dst
 }
 
 // decimals reads unscaled two's complement integers of any physical type.

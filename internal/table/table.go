@@ -20,23 +20,23 @@
 // declared type decides what they should be, and what does not conform must
 // be counted, not lost on the way.
 //
+// File.Dialect says how a CSV file is written, as far as Open does not find it
+// out. Index and Parts cut large files into parts that workers read at the same
+// time, with the rows, numbers and lines of the whole.
+//
 // Files are hostile. What is wrong with their contents is always a
 // *DataError, so that a check can say so; any other error comes from the
 // system or the context.
 package table
 
 import (
-	"bufio"
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
-	"io"
+	"io/fs"
 	"os"
 	"path"
 	"strings"
-
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 )
 
 const (
@@ -56,6 +56,10 @@ const (
 type File struct {
 	Name string // as findings and errors show it
 	Path string // as the system opens it
+	// Dialect is how a CSV file is written; other formats do not look at it.
+	Dialect Dialect
+
+	index *index // see Index
 }
 
 // Options say what to read. The zero value reads every column.
@@ -65,8 +69,6 @@ type Options struct {
 	// that the file does not have are ignored, except in JSON lines, where they
 	// are columns without values: keys may come late there.
 	Columns []string
-	// Comma is the separator of CSV: 0 means "," (a tab for .tsv).
-	Comma byte
 	// File is copied into each Batch, for who reads many files and must tell
 	// their rows apart.
 	File int
@@ -109,11 +111,14 @@ func (e *DataError) Error() string {
 func (e *DataError) Unwrap() error { return e.Err }
 
 // Open reads the beginning of f: its format, header and schema. The name
-// decides the format (.csv .tsv .jsonl .ndjson .json .parquet, the text ones
-// also with .gz or .zst), its contents the compression.
+// decides the format (.csv .tsv .jsonl .ndjson .json .parquet .arrow .arrows
+// .feather, the text ones also with .gz or .zst), its contents the compression.
 func Open(ctx context.Context, f File, opts Options) (Reader, error) {
 	file, err := os.Open(f.Path)
 	if err != nil {
+		if system := new(fs.PathError); errors.As(err, &system) {
+			err = system.Err // the name is said once, as people know the file
+		}
 		return nil, fmt.Errorf("open %s: %w", f.Name, err)
 	}
 	r, err := open(ctx, f, file, opts)
@@ -134,28 +139,31 @@ func open(ctx context.Context, f File, file *os.File, opts Options) (Reader, err
 	}
 	ext := Format(f.Name)
 	if ext == "" {
-		return nil, &DataError{File: f.Name, Reason: "is of no format that can be read as a table: .csv, .tsv, .jsonl, .ndjson, .json (also with .gz or .zst) or .parquet"}
+		return nil, &DataError{File: f.Name, Reason: "is of no format that can be read as a table: .csv, .tsv, .jsonl, .ndjson, .json (also with .gz or .zst), .parquet, .arrow, .arrows or .feather"}
 	}
-	if ext == ".parquet" {
+	switch ext {
+	case ".parquet":
 		return openParquet(ctx, f, file, info.Size(), opts)
+	case ".arrow":
+		return openArrow(ctx, f, file, info.Size(), opts)
 	}
 	if info.Size() == 0 {
 		return nil, &DataError{File: f.Name, Reason: "is empty"}
 	}
-	src, err := newSource(ctx, f, file)
+	at, err := f.index.section(f, opts.Parts, info.Size())
+	if err != nil {
+		return nil, err
+	}
+	src, err := newSource(ctx, f, file, ext, at.limit)
 	if err != nil {
 		return nil, err
 	}
 	var r Reader
 	switch ext {
 	case ".csv", ".tsv":
-		comma := opts.Comma
-		if comma == 0 {
-			comma = map[string]byte{".csv": ',', ".tsv": '\t'}[ext]
-		}
-		r, err = openCSV(src, comma, opts)
+		r, err = openCSV(src, ext, at, opts)
 	default:
-		r, err = openJSON(src, ext == ".json", opts)
+		r, err = openJSON(src, ext == ".json", at, opts)
 	}
 	if err != nil {
 		src.closeDecoder()
@@ -165,8 +173,8 @@ func open(ctx context.Context, f File, file *os.File, opts Options) (Reader, err
 }
 
 // Format returns the extension that decides how a file called name is read:
-// ".csv", ".tsv", ".jsonl", ".json" or ".parquet"; "" when Open cannot read
-// it.
+// ".csv", ".tsv", ".jsonl", ".json", ".parquet" or ".arrow"; "" when Open
+// cannot read it.
 func Format(name string) string {
 	base := strings.ToLower(path.Base(strings.ReplaceAll(name, `\`, "/")))
 	ext := path.Ext(base)
@@ -179,90 +187,16 @@ func Format(name string) string {
 		return ext
 	case ".ndjson":
 		return ".jsonl"
-	case ".parquet":
+	case ".parquet", ".arrow":
 		if !packed {
 			return ext
 		}
+	case ".arrows", ".feather":
+		if !packed {
+			return ".arrow"
+		}
 	}
 	return ""
-}
-
-// source is a text file, decompressed, with what its reader needs to name it.
-type source struct {
-	ctx   context.Context
-	file  File
-	os    *os.File
-	r     io.Reader // decompressed
-	unzip io.Closer // nil when plain
-}
-
-var (
-	gzipMagic = []byte{0x1f, 0x8b}
-	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
-	utf8BOM   = []byte{0xef, 0xbb, 0xbf}
-)
-
-func newSource(ctx context.Context, f File, file *os.File) (*source, error) {
-	s := &source{ctx: ctx, file: f, os: file}
-	raw := bufio.NewReaderSize(file, 256<<10)
-	head, _ := raw.Peek(4)
-	switch {
-	case bytes.HasPrefix(head, gzipMagic):
-		z, err := gzip.NewReader(raw)
-		if err != nil {
-			return nil, s.dataError(0, "not a valid gzip file", err)
-		}
-		s.r, s.unzip = z, z
-	case bytes.HasPrefix(head, zstdMagic):
-		// The window is what a hostile frame can make the decoder allocate.
-		z, err := zstd.NewReader(raw, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-		if err != nil {
-			return nil, s.dataError(0, "not a valid Zstandard file", err)
-		}
-		s.r, s.unzip = z, z.IOReadCloser()
-	case bytes.HasPrefix(head, []byte("PAR1")):
-		return nil, s.dataError(0, "holds Parquet; name it .parquet", nil)
-	case bytes.HasPrefix(head, []byte{0xff, 0xfe}), bytes.HasPrefix(head, []byte{0xfe, 0xff}):
-		return nil, s.dataError(0, "is UTF-16 text; save it as UTF-8", nil)
-	default:
-		s.r = raw
-	}
-	return s, nil
-}
-
-// Read fills p as far as one read of the file allows, and says of every
-// failure whose fault it is.
-func (s *source) Read(p []byte) (int, error) {
-	if err := s.ctx.Err(); err != nil {
-		return 0, fmt.Errorf("read %s: %w", s.file.Name, err)
-	}
-	n, err := s.r.Read(p)
-	if err == nil || err == io.EOF {
-		return n, err
-	}
-	if s.unzip != nil {
-		// Truncated and damaged streams look alike to whoever wants the data;
-		// failures of the disk come as *os.PathError.
-		if _, disk := err.(*os.PathError); !disk {
-			return n, s.dataError(0, fmt.Sprintf("decompressing failed: %v", err), err)
-		}
-	}
-	return n, fmt.Errorf("read %s: %w", s.file.Name, err)
-}
-
-func (s *source) dataError(line int64, reason string, err error) error {
-	return &DataError{File: s.file.Name, Line: line, Reason: reason, Err: err}
-}
-
-func (s *source) closeDecoder() {
-	if s.unzip != nil {
-		s.unzip.Close()
-	}
-}
-
-func (s *source) Close() error {
-	s.closeDecoder()
-	return s.os.Close()
 }
 
 // wanted tells which of names are to be read.

@@ -36,7 +36,7 @@ func TestCSV(t *testing.T) {
 		})
 	}
 	wantDump(t, put(t, "f.tsv", []byte("a\tb\n1,2\t3\n")), Options{}, "1,2|3\n")
-	wantDump(t, put(t, "f.csv", []byte("a;b\n1,2;3\n")), Options{Comma: ';'}, "1,2|3\n")
+	wantDump(t, put(t, "f.csv", []byte("a;b\n1,2;3\n")), Options{}, "1,2|3\n")
 	wantDump(t, put(t, "f.csv", []byte("a,b,c\n1,\"2\",3\n")), Options{Columns: []string{"c", "a", "z"}}, "1|3\n")
 	wantDump(t, put(t, "f.csv", []byte("a,b\n1,2\n3,4\n")), Options{Columns: []string{}}, "\n\n")
 }
@@ -53,7 +53,6 @@ func TestCSVErrors(t *testing.T) {
 		{"open quote", "a,b\n1,\"x\n2,y\n", "f.csv:2: a quoted field is not closed"},
 		{"NUL", "a,b\n1,x\n1,\x00\n", "f.csv:3: the record holds a NUL byte"},
 		{"not UTF-8", "a,b\n1,x\n1,caf\xe9\n", "f.csv:3: the record is not valid UTF-8"},
-		{"UTF-16", "\xff\xfea\x00", "is UTF-16 text"},
 		{"same names", "a,b,a\n1,2,3\n", `has two columns called "a"`},
 		{"endless line", long, "f.csv:2: the record is longer than 16 MiB"},
 		{"endless quote", "a\n\"" + strings.Repeat("x\n", MaxRecord/2+1), "f.csv:2: the record is longer than 16 MiB"},
