@@ -74,7 +74,7 @@ func (d *document) files(kind Kind, n *yaml.Node) []FileSet {
 }
 
 func (d *document) dataset() *Dataset {
-	ds := &Dataset{Layout: LayoutAuto}
+	ds := &Dataset{Layout: LayoutAuto, CSV: d.csv(d.get(d.root, "csv"))}
 	if l := text(d.get(d.root, "layout")); l != "" {
 		ds.Layout = Layout(l)
 	}
@@ -104,6 +104,31 @@ func (d *document) dataset() *Dataset {
 		ds.Columns = append(ds.Columns, c)
 	}
 	return ds
+}
+
+func (d *document) csv(n *yaml.Node) CSV {
+	char := func(key string) byte {
+		value := d.get(n, key)
+		if value == nil {
+			return 0
+		}
+		b := byte(0)
+		if len(value.Value) == 1 {
+			b = value.Value[0]
+		}
+		if b == 0 || b == '\n' || b == '\r' || b >= 0x7f || b >= '0' && b <= '9' || b >= 'A' && b <= 'Z' || b >= 'a' && b <= 'z' {
+			d.report(value, "a tab is \"\\t\"", "%s %q: expected one ASCII character that is no letter, digit or line end", key, clip(value.Value))
+		}
+		return b
+	}
+	c := CSV{Delimiter: char("delimiter"), Quote: char("quote"), Encoding: text(d.get(n, "encoding"))}
+	if header := boolean(d.get(n, "header")); header != nil {
+		c.NoHeader = !*header
+	}
+	if c.Delimiter != 0 && (c.Delimiter == c.Quote || c.Quote == 0 && c.Delimiter == '"') {
+		d.report(d.get(n, "delimiter"), "", "delimiter and quote are the same")
+	}
+	return c
 }
 
 func (d *document) checkMinMax(n *yaml.Node, low, high *float64) {

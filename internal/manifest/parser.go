@@ -20,45 +20,64 @@ import (
 	"encoding/json"
 	"fmt"
 	"path"
+	"sync"
 
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/schemas"
 )
 
-// Parser reads projects and artifacts. Its schemas are compiled once, by
-// NewParser.
+// Parser reads projects and artifacts. It is safe for concurrent use.
 type Parser struct {
-	project, model, dataset *schema
+	project, model, dataset lazy
+}
+
+// lazy is a schema that is compiled when it is needed first: most runs need few
+// of them. They are part of the program, so one that cannot be compiled is a
+// mistake in it, and panics; TestSchemas and the tests of the catalogs compile
+// all.
+type lazy func() *schema
+
+func newLazy(what string, compile func() (*schema, error)) lazy {
+	return sync.OnceValue(func() *schema {
+		s, err := compile()
+		if err != nil {
+			panic(fmt.Sprintf("schema of %s: %v", what, err))
+		}
+		return s
+	})
 }
 
 // NewParser takes what the check catalogs contribute to the schemas. It fails
-// only when a catalog is inconsistent: a check without ID, two of one ID, or
-// parameters that are not a draft-07 schema.
+// only when a catalog is inconsistent: a check without ID, or two of one ID.
 //
 // Where a catalog is empty, entries of checks: may name any check with any
 // parameters: for callers that never run them.
 func NewParser(modelChecks, datasetChecks []schemas.Check) (*Parser, error) {
-	var p Parser
-	var err error
-	if p.project, err = compile(schemas.Project()); err != nil {
-		return nil, fmt.Errorf("schema of %s: %w", ProjectFile, err)
+	for _, catalog := range [][]schemas.Check{modelChecks, datasetChecks} {
+		seen := map[string]bool{}
+		for _, c := range catalog {
+			if c.ID == "" || seen[c.ID] {
+				return nil, fmt.Errorf("catalog of checks: the name %q is empty or given twice", c.ID)
+			}
+			seen[c.ID] = true
+		}
 	}
-	if p.model, err = compileArtifact(schemas.Model, schemas.ModelCheck, modelChecks); err != nil {
-		return nil, fmt.Errorf("schema of %s: %w", ModelFile, err)
-	}
-	if p.dataset, err = compileArtifact(schemas.Dataset, schemas.DatasetCheck, datasetChecks); err != nil {
-		return nil, fmt.Errorf("schema of %s: %w", DatasetFile, err)
-	}
-	return &p, nil
+	return &Parser{
+		project: newLazy(ProjectFile, func() (*schema, error) { return compile(schemas.Project()) }),
+		model: newLazy(ModelFile, func() (*schema, error) {
+			return compileArtifact(schemas.Model, schemas.ModelCheck, modelChecks)
+		}),
+		dataset: newLazy(DatasetFile, func() (*schema, error) {
+			return compileArtifact(schemas.Dataset, schemas.DatasetCheck, datasetChecks)
+		}),
+	}, nil
 }
 
-// compileArtifact compiles the schema of an artifact and, apart from it, that
-// of each check. The entries of checks: are held to the schema of the check
-// they name, which costs the same however many checks there are.
+// compileArtifact compiles the schema of an artifact and, apart from it and
+// each for itself, that of each check. The entries of checks: are held to the
+// schema of the check they name, which costs the same however many checks there
+// are.
 func compileArtifact(base func([]schemas.Check) ([]byte, error), entry func(schemas.Check) map[string]any, checks []schemas.Check) (*schema, error) {
-	if _, err := base(checks); err != nil {
-		return nil, err
-	}
 	data, err := base(nil)
 	if err != nil {
 		return nil, err
@@ -68,15 +87,13 @@ func compileArtifact(base func([]schemas.Check) ([]byte, error), entry func(sche
 		return nil, err
 	}
 	for _, c := range checks {
-		data, err := json.Marshal(entry(c))
-		if err != nil {
-			return nil, fmt.Errorf("check %s: %w", c.ID, err)
-		}
-		compiled, err := compile(data)
-		if err != nil {
-			return nil, fmt.Errorf("check %s: %w", c.ID, err)
-		}
-		s.addCheck(c.ID, compiled)
+		s.addCheck(c.ID, newLazy("check "+c.ID, func() (*schema, error) {
+			data, err := json.Marshal(entry(c))
+			if err != nil {
+				return nil, err
+			}
+			return compile(data)
+		}))
 	}
 	return s, nil
 }
@@ -91,7 +108,7 @@ func (p *Parser) Project(file string, data []byte) (*Project, error) {
 	if !d.checkHead(KindProject) {
 		return nil, d.err()
 	}
-	d.validate(p.project)
+	d.validate(p.project())
 	project := d.project()
 	if err := d.err(); err != nil {
 		return nil, err
@@ -117,9 +134,9 @@ func (p *Parser) Artifact(file string, data []byte) (*Artifact, error) {
 		kind = Kind(text(d.get(d.root, "kind")))
 	}
 	if kind == KindModel {
-		d.validate(p.model)
+		d.validate(p.model())
 	} else {
-		d.validate(p.dataset)
+		d.validate(p.dataset())
 	}
 	a := d.artifact(kind)
 	if err := d.err(); err != nil {

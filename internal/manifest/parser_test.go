@@ -3,6 +3,7 @@ package manifest
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -146,11 +147,20 @@ func TestNewParserRefusesACatalog(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
+	// Parameters are looked at when an entry names the check.
 	bad := datasetChecks[0]
 	bad.Params = map[string]any{"min": map[string]any{"type": "whole"}}
-	if _, err := NewParser(nil, append(datasetChecks[:0:0], bad)); err == nil {
-		t.Error("a parameter of an unknown type was accepted")
+	p, err := NewParser(nil, append(datasetChecks[:0:0], bad))
+	if err != nil {
+		t.Fatal(err)
 	}
+	defer func() {
+		if r := recover(); r == nil || !strings.Contains(fmt.Sprint(r), bad.ID) {
+			t.Errorf("a parameter of an unknown type: %v", r)
+		}
+	}()
+	_, err = p.Artifact(DatasetFile, []byte("apiVersion: waybill.dev/v1\nkind: Dataset\nname: reviews\nfiles: [a.csv]\nchecks: [{check: "+bad.ID+"}]\n"))
+	t.Error("accepted:", err)
 }
 
 func TestParseSize(t *testing.T) {

@@ -30,7 +30,7 @@ type view struct {
 	items  *view
 	// checks is set for the entries of checks:, whose schema depends on the
 	// check that they name.
-	checks     map[string]*schema
+	checks     map[string]lazy
 	checkNames []string
 }
 
@@ -56,10 +56,10 @@ func compile(data []byte) (*schema, error) {
 }
 
 // addCheck says what an entry of checks: that names id must be like.
-func (s *schema) addCheck(id string, entry *schema) {
+func (s *schema) addCheck(id string, entry lazy) {
 	v := s.view.props["checks"].items
 	if v.checks == nil {
-		v.checks = map[string]*schema{}
+		v.checks = map[string]lazy{}
 	}
 	v.checks[id] = entry
 	v.checkNames = append(v.checkNames, id)

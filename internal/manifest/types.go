@@ -172,7 +172,17 @@ type Pattern struct {
 // Dataset is what only dataset.yaml has.
 type Dataset struct {
 	Layout  Layout
+	CSV     CSV
 	Columns []Column
+}
+
+// CSV says how CSV files are written; what is zero is found out. Its fields are
+// those of the reader's dialect, so that it converts.
+type CSV struct {
+	Delimiter byte
+	Quote     byte
+	Encoding  string
+	NoHeader  bool
 }
 
 // Layout says how a dataset's files become layers.

@@ -123,10 +123,11 @@ func (c *converter) check(n *yaml.Node, v *view, where *place) any {
 		}
 		return c.mapping(n, &view{props: map[string]*view{}}, where)
 	}
-	s, ok := v.checks[name.Value]
+	entry, ok := v.checks[name.Value]
 	if !ok {
 		c.d.report(name, c.d.nearestOrAll(name.Value, v.checkNames), "unknown check %q", clip(name.Value))
 	} else {
+		s := entry()
 		c.holds = append(c.holds, hold{node: n, schema: s, value: c.mapping(n, s.view, where), where: where})
 	}
 	return map[string]any{"check": name.Value}
