@@ -14,9 +14,10 @@ test: ## every test of the root module
 lint: ## gofmt, vet, staticcheck, scripts, workflows, known vulnerabilities
 	scripts/lint
 
-bench: ## processor time of benchmarks (BENCH=name: only these), then of transfers
+bench: ## processor time of benchmarks (BENCH=name: only these), then of transfers and profiles
 	scripts/bench
 	[ -n "$(BENCH)" ] || scripts/bench-transfer
+	[ -n "$(BENCH)" ] || scripts/bench-data
 
 transfer: ## what moving bytes costs, against oras on distribution v3 (20 GB of disk)
 	scripts/bench-transfer

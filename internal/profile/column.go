@@ -41,12 +41,8 @@ func (s *columnState) observe(b *table.Batch, c *table.Column) error {
 		s.conform(b, c)
 	}
 	if s.keys != nil {
-		for i := range b.Rows {
-			if !c.Null(i) {
-				if err := s.keys.add(c, i, Place{b.File, b.Row(i)}); err != nil {
-					return err
-				}
-			}
+		if err := s.keys.observe(b, c); err != nil {
+			return err
 		}
 	}
 	if s.want&^Unique == 0 {

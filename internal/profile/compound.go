@@ -1,9 +1,10 @@
 package profile
 
 import (
-	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
+	"math"
+	"math/bits"
 	"slices"
 	"strings"
 
@@ -18,6 +19,13 @@ type Key struct {
 	// compared with each other, rather than each row with all before it. nil
 	// compares all.
 	Sides []int8
+	// Typed says that the columns have the same types in all files, so that
+	// values can be compared as they are stored rather than as text, which is
+	// the same and cheaper.
+	Typed bool
+	// Across says that the rows are compared with those of other data, by
+	// CompareKeys, rather than with each other.
+	Across bool
 }
 
 // NullRule says what nulls mean to a Key.
@@ -31,7 +39,7 @@ const (
 
 // ID is equal for equal keys.
 func (k Key) ID() string {
-	return fmt.Sprintf("%d %v %s", k.Nulls, k.Sides, strings.Join(k.Columns, "\x00"))
+	return fmt.Sprintf("%d %v %v %s", k.Nulls, k.Across, k.Sides, strings.Join(k.Columns, "\x00"))
 }
 
 // AddKey asks for a compound key.
@@ -53,6 +61,8 @@ type KeyFacts struct {
 	// sides, rows of side 2 whose values occur on side 1.
 	Repeated   int64
 	RepeatedOf []Duplicate // the first of them, without values
+
+	across *keySet // of a Key that asks for it
 }
 
 // compound collects the rows of one Key. Values are compared as text, so that
@@ -84,10 +94,8 @@ func (s *compound) observe(b *table.Batch) error {
 		} else {
 			s.facts.Rows++
 		}
-		sum := sha256.Sum256(s.text)
-		sum[0] = tagHash
-		k := key{binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:]), uint32(b.File), uint64(b.Row(i))}
-		if err := s.set.addKey(k); err != nil {
+		hi, lo := textKey(s.text)
+		if err := s.set.addKey(key{hi, lo, uint32(b.File), uint64(b.Row(i))}); err != nil {
 			return err
 		}
 	}
@@ -104,6 +112,10 @@ func (s *compound) encode(columns []*table.Column, i int) (nulls int) {
 			s.text = append(s.text, 0)
 			continue
 		}
+		if s.key.Typed && !s.key.Across { // the other data may have other types
+			s.encodeTyped(c.At(i))
+			continue
+		}
 		// A one, the length, the text.
 		at := len(s.text)
 		s.text = append(s.text, 1, 0, 0, 0, 0)
@@ -111,6 +123,39 @@ func (s *compound) encode(columns []*table.Column, i int) (nulls int) {
 		binary.LittleEndian.PutUint32(s.text[at+1:], uint32(len(s.text)-at-5))
 	}
 	return nulls
+}
+
+// encodeTyped writes the value at i, of a column of which all files have the
+// same type: its length and one, then its bytes. Integers are as short as can
+// be, so that keys of a few of them mostly need no hash.
+func (s *compound) encodeTyped(c *table.Column, i int) {
+	switch c.Type.Kind {
+	case table.Bool:
+		b := byte(0)
+		if c.Bools[i] {
+			b = 1
+		}
+		s.text = append(s.text, 2, b)
+	case table.Int, table.Uint, table.Date, table.Time, table.Timestamp:
+		v := uint64(c.Ints[i])
+		n := (bits.Len64(v) + 7) / 8
+		s.text = append(s.text, byte(n+1))
+		for range n {
+			s.text = append(s.text, byte(v))
+			v >>= 8
+		}
+	case table.Float:
+		v := c.Floats[i]
+		if v != v {
+			v = math.NaN() // all of them are one text
+		}
+		s.text = append(s.text, 9)
+		s.text = binary.LittleEndian.AppendUint64(s.text, math.Float64bits(v))
+	default:
+		text := c.Bytes(i)
+		s.text = binary.AppendUvarint(s.text, uint64(len(text))+1)
+		s.text = append(s.text, text...)
+	}
 }
 
 func (s *compound) side(file int) int8 {
@@ -129,11 +174,18 @@ func (s *compound) merge(o *compound) error {
 
 func (s *compound) result() (*KeyFacts, error) {
 	out := s.facts
+	if s.key.Across {
+		out.across = &s.set
+		return &out, nil
+	}
 	var err error
 	if s.key.Sides == nil {
 		out.Repeated, out.RepeatedOf, err = s.set.duplicates()
 	} else {
 		out.Repeated, out.RepeatedOf, err = s.set.shared(s.side)
+	}
+	for i := range out.RepeatedOf { // their keys are no text
+		out.RepeatedOf[i].Value, out.RepeatedOf[i].Known = "", false
 	}
 	return &out, err
 }

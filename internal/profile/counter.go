@@ -38,7 +38,7 @@ func (c *counter) slot(key uint64) *tally {
 
 // add counts key n times, n > 0.
 func (c *counter) add(key uint64, n int64) {
-	if 2*c.used >= len(c.slots) {
+	if 4*c.used >= 3*len(c.slots) {
 		c.grow()
 	}
 	t := c.slot(key)

@@ -122,8 +122,15 @@ func hashFloat(v float64) uint64 {
 	return mix(math.Float64bits(v) ^ seedFloat)
 }
 
-func hashTime(t time.Time) uint64 {
-	return mix(uint64(t.Unix())*1_000_000_000 + uint64(t.Nanosecond()) ^ seedTime)
+func hashTime(t time.Time) uint64 { return hashInstant(t.Unix(), t.Nanosecond()) }
+
+// hashUnits is hashTime of a number of units since 1970.
+func hashUnits(v int64, unit table.Unit) uint64 {
+	return mix(uint64(v)*uint64(max(unit, 1)) ^ seedTime)
+}
+
+func hashInstant(seconds int64, nanoseconds int) uint64 {
+	return mix(uint64(seconds)*1_000_000_000 + uint64(nanoseconds) ^ seedTime)
 }
 
 // hashText takes 8 bytes at a time through a multiplication of 64 by 64 bits,
@@ -143,61 +150,4 @@ func hashText(b []byte) uint64 {
 func fold(a, b uint64) uint64 {
 	high, low := bits.Mul64(a, b)
 	return high ^ low
-}
-
-// reading is what a text can be read as.
-type reading struct {
-	number                      float64
-	hash                        uint64 // the same as that of the typed value
-	isNumber, isInteger, isBool bool
-	isDate, isTime              bool // a date is a time too
-}
-
-// read finds out what text is. Numbers with leading zeros are hashed as
-// text: 01234 and 1234 are two postcodes.
-func read(text []byte) reading {
-	var r reading
-	if r.number, r.isNumber = table.ParseNumber(text); r.isNumber {
-		readNumber(&r, text)
-		return r
-	}
-	if t, ok := table.ParseTime(text); ok {
-		r.isTime, r.isDate = true, len(text) == 10
-		r.hash = hashTime(t)
-		return r
-	}
-	_, r.isBool = table.ParseBool(text)
-	r.hash = hashText(text)
-	return r
-}
-
-// readNumber finishes the reading of a text that is a number.
-func readNumber(r *reading, text []byte) {
-	digits := text
-	if digits[0] == '-' || digits[0] == '+' {
-		digits = digits[1:]
-	}
-	whole := true
-	for _, c := range digits {
-		whole = whole && c >= '0' && c <= '9'
-	}
-	padded := len(digits) > 1 && digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9'
-	if whole {
-		if v, ok := table.ParseInt(text); ok {
-			r.isInteger, r.hash = true, hashInt(v)
-		} else if v, ok := table.ParseUint(text); ok {
-			r.isInteger, r.hash = true, hashUint(v)
-		} else {
-			r.hash = hashText(text)
-		}
-	}
-	switch {
-	case padded, text[0] == '+', len(text) > 24: // longer than any float64 in its shortest form
-		r.hash = hashText(text)
-	case whole:
-	case math.IsNaN(r.number):
-		r.hash = hashFloat(math.NaN())
-	default:
-		r.hash = hashFloat(r.number)
-	}
 }

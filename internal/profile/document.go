@@ -1,6 +1,9 @@
 package profile
 
 import (
+	"bytes"
+	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -240,8 +243,12 @@ func Read(r io.Reader) (*Document, error) {
 		return nil, fmt.Errorf("not a profile: larger than %d MiB", MaxDocument>>20)
 	}
 	d := &Document{}
+	b, states := cutStates(b)
 	if err := json.Unmarshal(b, d); err != nil {
 		return nil, fmt.Errorf("not a profile: %w", err)
+	}
+	if err := d.putStates(states); err != nil {
+		return nil, err
 	}
 	switch {
 	case d.APIVersion != APIVersion || d.Kind != Kind:
@@ -252,6 +259,61 @@ func Read(r io.Reader) (*Document, error) {
 		return nil, fmt.Errorf("not a profile: %d columns of %d files", len(d.Columns), len(d.Files))
 	}
 	return d, nil
+}
+
+// cutState is the first byte of what stands for a state that was cut out: no
+// version of a state.
+const cutState = 0xff
+
+// cutStates takes the states out of a document, of which they are nearly all:
+// encoding/json looks at every byte several times. Before each stands a key,
+// since a quote within a string would have a backslash before it.
+func cutStates(b []byte) (rest []byte, states [][]byte) {
+	key := []byte(`"state":`)
+	rest = make([]byte, 0, len(b)/4)
+	for {
+		at := bytes.Index(b, key)
+		if at < 0 {
+			return append(rest, b...), states
+		}
+		isKey := at > 0 && strings.IndexByte(" \n\r\t{,", b[at-1]) >= 0
+		at += len(key)
+		if at < len(b) && b[at] == ' ' {
+			at++
+		}
+		rest, b = append(rest, b[:at]...), b[at:]
+		if !isKey || len(b) == 0 || b[0] != '"' {
+			continue
+		}
+		end := 1 + bytes.IndexByte(b[1:], '"')
+		if end == 0 || bytes.IndexByte(b[:end], '\\') >= 0 {
+			continue
+		}
+		rest = append(rest, '"')
+		rest = base64.StdEncoding.AppendEncode(rest, binary.LittleEndian.AppendUint32([]byte{cutState}, uint32(len(states))))
+		states = append(states, b[1:end])
+		b = b[end:]
+	}
+}
+
+// putStates puts back what cutStates took.
+func (d *Document) putStates(states [][]byte) error {
+	for i := range d.Columns {
+		c := &d.Columns[i]
+		if len(c.State) != 5 || c.State[0] != cutState {
+			continue
+		}
+		at := binary.LittleEndian.Uint32(c.State[1:])
+		if int64(at) >= int64(len(states)) {
+			continue // nobody's state
+		}
+		state, err := base64.StdEncoding.AppendDecode(nil, states[at])
+		if err != nil {
+			return fmt.Errorf("not a profile: the state of column %.80q is not base64: %w", c.Name, err)
+		}
+		c.State = state
+	}
+	return nil
 }
 
 // Summary makes the summary again, from the states alone: whatever else the

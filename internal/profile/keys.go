@@ -54,12 +54,20 @@ func (s *Spill) Close() error {
 	return err
 }
 
-// grown accounts for n more keys in memory and tells whether that is too many.
-func (s *Spill) grown(n int) bool {
+// grown accounts for n more keys in memory and returns how many a set may keep
+// there now. When memory is used up, large sets go first: many small runs would
+// be slow to merge.
+func (s *Spill) grown(n int) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used += int64(n)
-	return s.used > s.max
+	switch {
+	case s.used <= s.max:
+		return math.MaxInt
+	case s.used <= s.max+s.max/2:
+		return int(s.max / 16)
+	}
+	return 0
 }
 
 // write puts a sorted run into the file.
@@ -160,7 +168,11 @@ func makeKey(c *table.Column, i int) (hi, lo uint64) {
 		}
 		return tagFloat << 56, math.Float64bits(v)
 	}
-	text := c.Bytes(i)
+	return textKey(c.Bytes(i))
+}
+
+// textKey returns the key of a text.
+func textKey(text []byte) (hi, lo uint64) {
 	var b [16]byte
 	if len(text) < 16 {
 		b[0] = byte(len(text))
@@ -195,13 +207,59 @@ func (k key) text(t table.Type) (string, bool) {
 type keySet struct {
 	spill *Spill
 	typ   table.Type
-	keys  []key
-	told  int // keys that spill knows of
+	full  [][]key // chunks that have no room left
+	keys  []key   // the chunk that grows
+	many  int     // keys in full
+	told  int     // keys that spill knows of
+	spans []span
 	runs  []run
 }
 
-// minRun keeps many small sets from writing tiny runs.
-const minRun = 1 << 12
+const (
+	// minRun keeps many small sets from writing tiny runs.
+	minRun = 1 << 12
+	// chunkKeys is how many keys a chunk has, so that a set grows without
+	// being copied.
+	chunkKeys = 1 << 14
+)
+
+func (s *keySet) size() int { return s.many + len(s.keys) }
+
+// fill adds a chunk that grows no more.
+func (s *keySet) fill(chunk []key) {
+	s.full, s.many = append(s.full, chunk), s.many+len(chunk)
+}
+
+// take returns all keys in memory, sorted, and leaves none.
+func (s *keySet) take() []key {
+	all := s.keys
+	if len(s.full) > 0 {
+		all = make([]key, 0, s.size())
+		for i, c := range s.full {
+			all, s.full[i] = append(all, c...), nil
+		}
+		all = append(all, s.keys...)
+	}
+	s.full, s.keys, s.many = nil, nil, 0
+	sortKeys(all)
+	return all
+}
+
+func (s *keySet) observe(b *table.Batch, c *table.Column) error {
+	if p, ok := spanOf(b, c); ok {
+		s.typ = c.Type
+		s.addSpan(p)
+		return nil
+	}
+	for i := range b.Rows {
+		if !c.Null(i) {
+			if err := s.add(c, i, Place{b.File, b.Row(i)}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
 
 func (s *keySet) add(c *table.Column, i int, p Place) error {
 	s.typ = c.Type
@@ -210,8 +268,12 @@ func (s *keySet) add(c *table.Column, i int, p Place) error {
 }
 
 func (s *keySet) addKey(k key) error {
+	if len(s.keys) >= chunkKeys {
+		s.fill(s.keys)
+		s.keys = make([]key, 0, chunkKeys)
+	}
 	s.keys = append(s.keys, k)
-	if len(s.keys)-s.told < minRun {
+	if s.size()-s.told < minRun {
 		return nil
 	}
 	return s.tell()
@@ -219,25 +281,40 @@ func (s *keySet) addKey(k key) error {
 
 // tell reports the keys to spill and writes them out when it is full.
 func (s *keySet) tell() error {
-	full := s.spill.grown(len(s.keys) - s.told)
-	s.told = len(s.keys)
-	if !full || len(s.keys) < minRun {
+	most := s.spill.grown(s.size() - s.told)
+	s.told = s.size()
+	if s.size() < max(minRun, most) {
 		return nil
 	}
-	slices.SortFunc(s.keys, compareKeys)
-	r, err := s.spill.write(s.keys)
+	s.told = 0
+	r, err := s.spill.write(s.take())
 	if err != nil {
 		return err
 	}
-	s.runs, s.keys, s.told = append(s.runs, r), nil, 0
+	s.runs = append(s.runs, r)
 	return nil
 }
 
 func (s *keySet) merge(o *keySet) error {
-	s.keys = append(s.keys, o.keys...)
+	if len(s.keys) < len(o.keys) {
+		s.keys, o.keys = o.keys, s.keys
+	}
+	for _, c := range append(o.full, o.keys) {
+		if len(c) >= chunkKeys {
+			s.fill(c)
+			continue
+		}
+		if s.keys = append(s.keys, c...); len(s.keys) >= chunkKeys {
+			s.fill(s.keys)
+			s.keys = nil
+		}
+	}
 	s.told += o.told
 	s.runs = append(s.runs, o.runs...)
-	o.keys, o.runs = nil, nil
+	for _, p := range o.spans {
+		s.addSpan(p)
+	}
+	o.full, o.keys, o.many, o.spans, o.runs = nil, nil, 0, nil, nil
 	return s.tell()
 }
 
@@ -251,6 +328,9 @@ type Duplicate struct {
 // duplicates counts the rows whose value occurred before, and returns the
 // first of them.
 func (s *keySet) duplicates() (int64, []Duplicate, error) {
+	if s.apart() {
+		return 0, nil, nil
+	}
 	count := int64(0)
 	var found []Duplicate
 	var first key
@@ -268,22 +348,16 @@ func (s *keySet) duplicates() (int64, []Duplicate, error) {
 
 // each calls do for all keys, in the order of compareKeys.
 func (s *keySet) each(do func(key)) error {
-	slices.SortFunc(s.keys, compareKeys)
-	if len(s.runs) == 0 {
+	if len(s.runs)+len(s.spans) == 0 {
+		s.keys = s.take() // to be asked again
 		for _, k := range s.keys {
 			do(k)
 		}
 		return nil
 	}
-	m := &merger{}
-	if err := m.push(&cursor{memory: s.keys}); err != nil {
+	m, err := s.merger()
+	if err != nil {
 		return err
-	}
-	for _, r := range s.runs {
-		in := bufio.NewReaderSize(io.NewSectionReader(s.spill.file, r.offset, r.size), 64<<10)
-		if err := m.push(&cursor{in: in}); err != nil {
-			return err
-		}
 	}
 	for {
 		k, ok, err := m.next()
@@ -305,15 +379,23 @@ func (s *keySet) keepFirst(found []Duplicate, first, again key) []Duplicate {
 	return found[:min(len(found), MaxPlaces)]
 }
 
-// cursor walks one sorted run, in memory or in the file.
+// cursor walks one sorted run, in memory or in the file, or a span.
 type cursor struct {
 	memory []key
 	in     *bufio.Reader
+	span   span
 	head   key
 }
 
 // advance loads the next key into head; false at the end.
 func (c *cursor) advance() (bool, error) {
+	if c.span.n > 0 {
+		c.head = c.span.first
+		c.span.first.lo++
+		c.span.first.row++
+		c.span.n--
+		return true, nil
+	}
 	if c.in == nil {
 		if len(c.memory) == 0 {
 			return false, nil

@@ -51,13 +51,19 @@ func (s *numbers) merge(o *numbers) {
 type conforming struct{ integers, numbers, dates, times, bools int64 }
 
 func (f *conforming) add(r *reading, n int64) {
-	for _, x := range []struct {
-		is bool
-		to *int64
-	}{{r.isInteger, &f.integers}, {r.isNumber, &f.numbers}, {r.isDate, &f.dates}, {r.isTime, &f.times}, {r.isBool, &f.bools}} {
-		if x.is {
-			*x.to += n
+	switch {
+	case r.isNumber:
+		f.numbers += n
+		if r.isInteger {
+			f.integers += n
 		}
+	case r.isTime:
+		f.times += n
+		if r.isDate {
+			f.dates += n
+		}
+	case r.isBool:
+		f.bools += n
 	}
 }
 
@@ -91,6 +97,16 @@ func newMany() *many {
 	return &many{numbers: numbers{spread: newBuckets()}, distinct: newHyperLogLog(), frequent: newFrequent()}
 }
 
+// addFixedValues is addValues of values of a fixed-width type by their bits.
+func (m *many) addFixedValues(t table.Type, few []tally) {
+	m.frequent.room = len(few)
+	for _, v := range few {
+		m.addFixed(fixedColumn(t, v.key), 0, v.n)
+	}
+	m.frequent.room = 0
+	m.frequent.shrink()
+}
+
 // addValues takes what was counted while values were few. All of them become
 // candidates before the rarest go, so their order does not matter.
 func (m *many) addValues(few []value) {
@@ -108,7 +124,7 @@ func (m *many) addValue(v *value) {
 	m.distinct.add(v.hash)
 	c := m.frequent.find(v.hash)
 	c.count += v.rows
-	c.text = v.text
+	c.text, c.late = v.text, textThere
 }
 
 // observe takes all of a value but what only sketches need.
@@ -118,7 +134,7 @@ func (m *many) observe(v *value) {
 	}
 	if !v.typed {
 		m.conforming.add(&v.reading, v.rows)
-		m.measure([]byte(v.text), v.chars, v.rows)
+		m.measure([]byte(v.text), v.chars, v.rows, v.shape)
 	} else if !v.isNumber {
 		m.extremes(v.text, v.text)
 	}
@@ -143,8 +159,8 @@ func (m *many) extremes(low, high string) {
 	m.fixedTexts = true
 }
 
-// measure accounts for a text.
-func (m *many) measure(text []byte, chars, n int64) {
+// measure accounts for a text, whose shape may be known.
+func (m *many) measure(text []byte, chars, n int64, shape knownShape) {
 	if m.texts == 0 {
 		m.minLength, m.minText, m.maxText = chars, string(text), string(text)
 	}
@@ -156,7 +172,11 @@ func (m *many) measure(text []byte, chars, n int64) {
 	}
 	m.texts += n
 	m.chars += chars * n
-	if !m.shapes.over {
+	switch {
+	case m.shapes.over:
+	case shape != shapeUnknown:
+		m.shapes.addKnown(shape, n)
+	default:
 		m.scratch = appendShape(m.scratch[:0], text)
 		m.shapes.add(m.scratch, n)
 	}
@@ -172,13 +192,9 @@ func (m *many) addText(text []byte, n int64) {
 	if r.isNumber {
 		m.numbers.add(r.number, n)
 	}
-	m.measure(text, chars, n)
+	m.measure(text, chars, n, r.shape)
 	m.distinct.add(r.hash)
-	c := m.frequent.find(r.hash)
-	if c.count == 0 {
-		c.text = string(text)
-	}
-	c.count += n
+	m.frequent.addText(r.hash, text, n)
 }
 
 // fixedHash is the hash of a fixed-width value; read gives its text the same.
@@ -199,33 +215,47 @@ func fixedHash(col *table.Column, i int) uint64 {
 
 // addFixed takes a fixed-width value without making its text.
 func (m *many) addFixed(col *table.Column, i int, n int64) {
-	v := fixedBits(col, i)
-	hash := fixedHash(col, i)
+	switch col.Type.Kind { // what is common, without asking for the kind again
+	case table.Int:
+		v := col.Ints[i]
+		m.count(hashInt(v), uint64(v), n)
+		m.numbers.add(float64(v), n)
+	case table.Float:
+		v := fixedBits(col, i)
+		m.count(hashFloat(math.Float64frombits(v)), v, n)
+		m.numbers.add(col.Floats[i], n)
+	case table.Timestamp:
+		v := col.Ints[i]
+		m.count(hashUnits(v, col.Type.Unit), uint64(v), n)
+		m.extendFixed(v)
+	default:
+		v := fixedBits(col, i)
+		m.count(fixedHash(col, i), v, n)
+		if number, ok := col.Float(i); ok {
+			m.numbers.add(number, n)
+		} else {
+			m.extendFixed(int64(v))
+		}
+	}
+}
+
+func (m *many) count(hash, v uint64, n int64) {
 	m.distinct.add(hash)
-	c := m.frequent.find(hash)
-	if c.count == 0 {
-		c.bits, c.raw = v, true
-	}
-	c.count += n
-	if number, ok := col.Float(i); ok {
-		m.numbers.add(number, n)
-		return
-	}
+	m.frequent.addFixed(hash, v, n)
+}
+
+func (m *many) extendFixed(v int64) {
 	if !m.fixed {
-		m.fixed, m.minFixed, m.maxFixed = true, int64(v), int64(v)
+		m.fixed, m.minFixed, m.maxFixed = true, v, v
 	}
-	m.minFixed, m.maxFixed = min(m.minFixed, int64(v)), max(m.maxFixed, int64(v))
+	m.minFixed, m.maxFixed = min(m.minFixed, v), max(m.maxFixed, v)
 }
 
 // settle makes the texts of fixed-width values.
 func (m *many) settle(t table.Type) {
 	m.frequent.shrink()
 	text := func(v uint64) string { return fixedColumn(t, v).Text(0) }
-	for i := range m.frequent.entries {
-		if c := &m.frequent.entries[i]; c.raw {
-			c.text, c.raw = text(c.bits), false
-		}
-	}
+	m.frequent.settle(text)
 	if m.fixed {
 		m.extremes(text(uint64(m.minFixed)), text(uint64(m.maxFixed)))
 		m.fixed = false

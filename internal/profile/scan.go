@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,6 +51,7 @@ const unitsPerScan = 32
 // Scan summarizes files in one pass. The shards of the same files together
 // are the whole; a share is cut at table.Parts.
 func Scan(ctx context.Context, files []table.File, opts ScanOptions) (*Summary, error) {
+	files = slices.Clone(files)
 	units, err := makeUnits(ctx, files, opts.Shard)
 	if err != nil {
 		return nil, err
@@ -59,11 +61,16 @@ func Scan(ctx context.Context, files []table.File, opts ScanOptions) (*Summary, 
 		workers = runtime.GOMAXPROCS(0)
 	}
 	total := NewSummary()
-	// Merged in their order, whichever is ready first. A unit begins when one
-	// before it is merged, so that few summaries are held at a time.
-	done := make([]chan *Summary, len(units))
+	// Merged in their order, whichever is ready first, so that of several errors
+	// it is always the same one that is returned. A unit begins when one before
+	// it is merged, so that few summaries are held at a time.
+	type result struct {
+		*Summary
+		err error
+	}
+	done := make([]chan result, len(units))
 	for i := range done {
-		done[i] = make(chan *Summary, 1)
+		done[i] = make(chan result, 1)
 	}
 	ahead := make(chan struct{}, 2*workers)
 	g, ctx := errgroup.WithContext(ctx)
@@ -85,10 +92,10 @@ func Scan(ctx context.Context, files []table.File, opts ScanOptions) (*Summary, 
 					return nil
 				}
 				s, err := readUnit(ctx, files[units[i].file], units[i], workers/len(units))
+				done[i] <- result{s, err}
 				if err != nil {
-					return err
+					return nil // what comes later does not count
 				}
-				done[i] <- s
 			}
 		})
 	}
@@ -96,7 +103,10 @@ func Scan(ctx context.Context, files []table.File, opts ScanOptions) (*Summary, 
 		for i := range units {
 			select {
 			case s := <-done[i]:
-				total.Merge(s)
+				if s.err != nil {
+					return s.err
+				}
+				total.Merge(s.Summary)
 				<-ahead
 			case <-ctx.Done():
 				return ctx.Err()
@@ -110,10 +120,16 @@ func Scan(ctx context.Context, files []table.File, opts ScanOptions) (*Summary, 
 	return total, nil
 }
 
-// makeUnits cuts the files' parts into units, and leaves those of the shard.
+// makeUnits indexes the files, cuts their parts into units, and leaves those of
+// the shard.
 func makeUnits(ctx context.Context, files []table.File, shard Shard) ([]unit, error) {
 	parts, total := make([]int, len(files)), 0
 	for i, f := range files {
+		f, err := table.Index(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		files[i] = f
 		n, err := table.Parts(ctx, f)
 		if err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"encoding/binary"
 	"math"
 	"unicode/utf8"
 
@@ -80,11 +81,12 @@ type columnSummary struct {
 	name, typ   string
 	rows, nulls int64
 
-	index map[string]int32 // into values, by text
-	few   []value
-	fixed counter    // rows by value, of columns of numbers and times
-	kind  table.Type // of fixed
-	many  *many
+	index  map[string]int32 // into few, by text
+	few    []value
+	recent []uint16   // into few: the value whose text ended so that came last
+	fixed  counter    // rows by value, of columns of numbers and times
+	kind   table.Type // of fixed
+	many   *many
 
 	perCode []int64 // scratch: rows by code of a dictionary
 	text    []byte  // scratch
@@ -107,8 +109,13 @@ func (c *columnSummary) observe(col *table.Column, rows int) {
 			c.addFixed(col, rows)
 			return
 		}
+		plain := col.Type.Kind != table.Bytes
 		for i := range rows {
-			if !col.Null(i) {
+			switch {
+			case col.Null(i):
+			case plain && c.many != nil:
+				c.many.addText(col.Data[col.Offsets[i]:col.Offsets[i+1]], 1)
+			default:
 				c.add(col, i, 1)
 			}
 		}
@@ -160,17 +167,28 @@ func fixedColumn(t table.Type, v uint64) *table.Column {
 func (c *columnSummary) addFixed(col *table.Column, rows int) {
 	c.kind = col.Type
 	for i := range rows {
-		if col.Null(i) {
-			continue
-		}
-		if c.many != nil {
+		switch {
+		case col.Null(i):
+		case c.many != nil:
 			c.many.addFixed(col, i, 1)
-			continue
+		default:
+			c.fixed.add(fixedBits(col, i), 1)
+			c.overflow()
 		}
-		c.fixed.add(fixedBits(col, i), 1)
-		if c.fixed.used > MaxDistinct {
-			c.settle()
-		}
+	}
+}
+
+// overflow makes many of too many fixed-width values, whose texts are not
+// needed yet.
+func (c *columnSummary) overflow() {
+	switch {
+	case c.fixed.used <= MaxDistinct:
+	case len(c.few) > 0:
+		c.settle()
+	default:
+		c.many = newMany()
+		c.many.addFixedValues(c.kind, c.fixed.sorted())
+		c.fixed = counter{}
 	}
 }
 
@@ -207,7 +225,13 @@ func (c *columnSummary) add(col *table.Column, i int, n int64) {
 	if len(key) > MaxExample {
 		key = shorten(key)
 	}
+	recent := c.recentOf(key)
+	if at := int(*recent); at < len(c.few) && c.few[at].text == string(key) {
+		c.few[at].rows += n
+		return
+	}
 	if at, ok := c.index[string(key)]; ok {
+		*recent = uint16(at)
 		c.few[at].rows += n
 		return
 	}
@@ -219,6 +243,27 @@ func (c *columnSummary) add(col *table.Column, i int, n int64) {
 	c.insert(v)
 }
 
+// recentOf spares most rows of few values the way through index.
+func (c *columnSummary) recentOf(text []byte) *uint16 {
+	if c.recent == nil {
+		c.recent = make([]uint16, recentValues)
+	}
+	end := uint64(len(text))
+	if len(text) >= 8 {
+		end += binary.LittleEndian.Uint64(text[len(text)-8:])
+	} else {
+		for _, b := range text {
+			end = end<<8 | uint64(b)
+		}
+	}
+	return &c.recent[end*seedText>>(64-recentBits)]
+}
+
+const (
+	recentBits   = 12
+	recentValues = 1 << recentBits
+)
+
 // insert adds a value that is not among the few.
 func (c *columnSummary) insert(v value) {
 	if c.index == nil {
@@ -229,7 +274,7 @@ func (c *columnSummary) insert(v value) {
 	if len(c.few) > MaxDistinct {
 		c.many = newMany()
 		c.many.addValues(c.few)
-		c.index, c.few = nil, nil
+		c.index, c.few, c.recent = nil, nil, nil
 	}
 }
 
