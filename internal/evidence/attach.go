@@ -54,8 +54,10 @@ func attach(ctx context.Context, repo registry.Repository, subject ocispec.Descr
 			return err
 		}
 	}
-	if err := pushBlob(ctx, repo, built.Layer, item.Open); err != nil {
-		return fmt.Errorf("%s: %w", item.Name, err)
+	for _, b := range append([]Blob{item.payload()}, item.More...) {
+		if err := pushBlob(ctx, repo, b.descriptor(), b.Open); err != nil {
+			return fmt.Errorf("%s: %w", b.Name, err)
+		}
 	}
 	empty := func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(emptyConfig)), nil }
 	if err := pushBlob(ctx, repo, built.Config, empty); err != nil {

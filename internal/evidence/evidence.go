@@ -52,6 +52,35 @@ type Item struct {
 	Size      int64 // bytes
 	// Open returns the payload from its beginning, each time it is called.
 	Open func() (io.ReadCloser, error)
+	// More are blobs that the payload names by their digests, stored as layers
+	// after it: at most MaxMore.
+	More []Blob
+}
+
+// Blob is bytes that belong to evidence.
+type Blob struct {
+	Name      string // as Item.Name
+	MediaType string
+	Digest    ref.Digest
+	Size      int64 // bytes
+	// Open is not called for what the registry has.
+	Open func() (io.ReadCloser, error)
+}
+
+// MaxMore is how many blobs evidence may have besides its payload.
+const MaxMore = 256
+
+// descriptor is the layer of a blob.
+func (b Blob) descriptor() ocispec.Descriptor {
+	return ocispec.Descriptor{
+		MediaType: b.MediaType, Digest: digest.Digest(b.Digest), Size: b.Size,
+		Annotations: map[string]string{ocispec.AnnotationTitle: b.Name},
+	}
+}
+
+// payload is the blob of the payload itself.
+func (item Item) payload() Blob {
+	return Blob{item.Name, item.MediaType, item.Digest, item.Size, item.Open}
 }
 
 // Built is evidence as a registry holds it.
@@ -78,17 +107,18 @@ func Build(subject ocispec.Descriptor, item Item) (*Built, error) {
 	}
 	built := &Built{
 		Config: ocispec.Descriptor{MediaType: ocispec.MediaTypeEmptyJSON, Digest: digest.FromBytes(emptyConfig), Size: int64(len(emptyConfig))},
-		Layer: ocispec.Descriptor{
-			MediaType: item.MediaType, Digest: digest.Digest(item.Digest), Size: item.Size,
-			Annotations: map[string]string{ocispec.AnnotationTitle: item.Name},
-		},
+		Layer:  item.payload().descriptor(),
+	}
+	layers := []ocispec.Descriptor{built.Layer}
+	for _, b := range item.More {
+		layers = append(layers, b.descriptor())
 	}
 	data, err := canonical.Marshal(ocispec.Manifest{
 		Versioned:    specs.Versioned{SchemaVersion: 2},
 		MediaType:    ocispec.MediaTypeImageManifest,
 		ArtifactType: artifactType(item.Kind),
 		Config:       built.Config,
-		Layers:       []ocispec.Descriptor{built.Layer},
+		Layers:       layers,
 		Subject:      &ocispec.Descriptor{MediaType: subject.MediaType, Digest: subject.Digest, Size: subject.Size},
 	})
 	if err != nil {
@@ -108,17 +138,29 @@ func (item Item) check() error {
 	if !kindRE.MatchString(item.Kind) {
 		return fmt.Errorf("evidence kind %q: use lower-case letters, digits and -", clip(item.Kind))
 	}
-	if err := manifest.CheckPath(item.Name); err != nil {
-		return fmt.Errorf("evidence %s: %w", item.Kind, err)
+	if len(item.More) > MaxMore {
+		return fmt.Errorf("evidence %s: %d blobs, at most %d", item.Kind, len(item.More), MaxMore)
 	}
-	if item.MediaType == "" {
-		return fmt.Errorf("evidence %s: no media type", item.Kind)
+	for _, b := range append([]Blob{item.payload()}, item.More...) {
+		if err := b.check(); err != nil {
+			return fmt.Errorf("evidence %s: %w", item.Kind, err)
+		}
 	}
-	if _, err := ref.ParseDigest(string(item.Digest)); err != nil {
-		return fmt.Errorf("evidence %s: %w", item.Kind, err)
+	return nil
+}
+
+func (b Blob) check() error {
+	if err := manifest.CheckPath(b.Name); err != nil {
+		return err
 	}
-	if item.Size < 0 {
-		return fmt.Errorf("evidence %s: negative size", item.Kind)
+	if b.MediaType == "" {
+		return fmt.Errorf("%s: no media type", b.Name)
+	}
+	if _, err := ref.ParseDigest(string(b.Digest)); err != nil {
+		return fmt.Errorf("%s: %w", b.Name, err)
+	}
+	if b.Size < 0 {
+		return fmt.Errorf("%s: negative size", b.Name)
 	}
 	return nil
 }

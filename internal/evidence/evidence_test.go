@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -262,6 +263,49 @@ func TestAttachStopsWhenCancelled(t *testing.T) {
 	}
 }
 
+// Blobs besides the payload are stored once, and only those that are missing.
+func TestMore(t *testing.T) {
+	everywhere(t, func(t *testing.T, open opener) {
+		ctx := context.Background()
+		repo := open()
+		blob := func(name, content string, opened *int) Blob {
+			return Blob{name, "text/plain", ref.Of([]byte(content)), int64(len(content)), func() (io.ReadCloser, error) {
+				*opened++
+				return io.NopCloser(strings.NewReader(content)), nil
+			}}
+		}
+		opened := 0
+		for i, weights := range []string{"old weights", "new weights"} {
+			about := subject(t, repo, weights)
+			item := report(weights)
+			item.More = []Blob{blob("a.txt", "the same in both", &opened), blob("b.txt", "of "+weights, &opened)}
+			if _, err := Attach(ctx, repo, about, item); err != nil {
+				t.Fatal(err)
+			}
+			if want := 2 + i; opened != want {
+				t.Errorf("%d blobs were read, want %d", opened, want)
+			}
+			found, err := List(ctx, open(), about, Report)
+			if err != nil || len(found) != 1 || len(found[0].More) != 2 {
+				t.Fatalf("%+v, %v", found, err)
+			}
+			r, err := FetchMore(ctx, repo, found[0], item.More[1].Digest, 100)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := io.ReadAll(r); err != nil || string(got) != "of "+weights {
+				t.Errorf("%q, %v", got, err)
+			}
+			if _, err := FetchMore(ctx, repo, found[0], item.More[1].Digest, 3); !errors.Is(err, ErrTooLarge) {
+				t.Error(err)
+			}
+			if _, err := FetchMore(ctx, repo, found[0], ref.Of([]byte("another")), 100); err == nil {
+				t.Error("fetched a blob that the evidence does not name")
+			}
+		}
+	})
+}
+
 func TestListToleratesForeign(t *testing.T) {
 	everywhere(t, func(t *testing.T, open opener) {
 		ctx := context.Background()
@@ -270,7 +314,7 @@ func TestListToleratesForeign(t *testing.T) {
 		link := &ocispec.Descriptor{MediaType: about.MediaType, Digest: about.Digest, Size: about.Size}
 		for i, change := range []func(*ocispec.Manifest){
 			func(m *ocispec.Manifest) { m.ArtifactType = "application/vnd.dev.cosign.simplesigning.v1+json" },
-			func(m *ocispec.Manifest) { m.Layers = append(m.Layers, m.Layers[0]) },
+			func(m *ocispec.Manifest) { m.Layers = slices.Repeat(m.Layers, 2+MaxMore) },
 			func(m *ocispec.Manifest) { m.Layers[0].Annotations = nil },
 			func(m *ocispec.Manifest) {
 				m.Layers[0].Annotations = map[string]string{ocispec.AnnotationTitle: "../../etc/passwd"}

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/registry"
 )
@@ -24,20 +26,42 @@ const inMemory = 4 << 20
 // returns, so a reader never sees bytes that were not; larger payloads wait in
 // a temporary file, which Close removes. limit is in bytes.
 func Fetch(ctx context.Context, repo registry.Repository, f Found, limit int64) (io.ReadCloser, error) {
-	fail := func(err error) (io.ReadCloser, error) {
+	r, err := fetch(ctx, repo, f.Layer, limit)
+	if err != nil {
 		return nil, fmt.Errorf("fetch %s %s: %w", f.Kind, f.Name, err)
 	}
-	if f.Layer.Size < 0 || f.Layer.Size > limit {
-		return fail(fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, f.Layer.Size, limit))
+	return r, nil
+}
+
+// FetchMore is Fetch for one of the blobs besides the payload.
+func FetchMore(ctx context.Context, repo registry.Repository, f Found, d ref.Digest, limit int64) (io.ReadCloser, error) {
+	fail := func(err error) (io.ReadCloser, error) {
+		return nil, fmt.Errorf("fetch %s %s: blob %s: %w", f.Kind, f.Name, d.Short(), err)
 	}
-	src, err := repo.Blob(ctx, f.Layer)
+	layer, ok := f.More[d]
+	if !ok {
+		return fail(errors.New("the evidence does not have it"))
+	}
+	r, err := fetch(ctx, repo, layer, limit)
+	if err != nil {
+		return fail(err)
+	}
+	return r, nil
+}
+
+func fetch(ctx context.Context, repo registry.Repository, layer ocispec.Descriptor, limit int64) (io.ReadCloser, error) {
+	fail := func(err error) (io.ReadCloser, error) { return nil, err }
+	if layer.Size < 0 || layer.Size > limit {
+		return fail(fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, layer.Size, limit))
+	}
+	src, err := repo.Blob(ctx, layer)
 	if err != nil {
 		return fail(err)
 	}
 	defer src.Close()
-	if f.Layer.Size <= inMemory {
+	if layer.Size <= inMemory {
 		var buf bytes.Buffer
-		if err := copyVerified(&buf, src, f); err != nil {
+		if err := copyVerified(&buf, src, layer); err != nil {
 			return fail(fmt.Errorf("%s: %w", repo, err))
 		}
 		return io.NopCloser(&buf), nil
@@ -47,7 +71,7 @@ func Fetch(ctx context.Context, repo registry.Repository, f Found, limit int64) 
 		return fail(err)
 	}
 	tmp := &temporary{file}
-	if err := copyVerified(file, src, f); err != nil {
+	if err := copyVerified(file, src, layer); err != nil {
 		return fail(errors.Join(fmt.Errorf("%s: %w", repo, err), tmp.Close()))
 	}
 	if _, err := file.Seek(0, io.SeekStart); err != nil {
@@ -61,19 +85,19 @@ type temporary struct{ *os.File }
 
 func (t *temporary) Close() error { return errors.Join(t.File.Close(), os.Remove(t.Name())) }
 
-func copyVerified(dst io.Writer, src io.Reader, f Found) error {
+func copyVerified(dst io.Writer, src io.Reader, layer ocispec.Descriptor) error {
 	hash := sha256.New()
-	n, err := io.Copy(io.MultiWriter(dst, hash), io.LimitReader(src, f.Layer.Size+1))
+	n, err := io.Copy(io.MultiWriter(dst, hash), io.LimitReader(src, layer.Size+1))
 	switch {
 	case err != nil:
-		return fmt.Errorf("after %d of %d bytes: %w", n, f.Layer.Size, err)
-	case n > f.Layer.Size:
-		return fmt.Errorf("the registry's answer is corrupt: more than the %d bytes it should have", f.Layer.Size)
-	case n < f.Layer.Size:
-		return fmt.Errorf("the registry's answer is corrupt: %d of %d bytes", n, f.Layer.Size)
+		return fmt.Errorf("after %d of %d bytes: %w", n, layer.Size, err)
+	case n > layer.Size:
+		return fmt.Errorf("the registry's answer is corrupt: more than the %d bytes it should have", layer.Size)
+	case n < layer.Size:
+		return fmt.Errorf("the registry's answer is corrupt: %d of %d bytes", n, layer.Size)
 	}
-	if got := ref.FromSum(hash.Sum(nil)); got != ref.Digest(f.Layer.Digest) {
-		return fmt.Errorf("the registry's answer is corrupt: digest is %s, not %s", got, f.Layer.Digest)
+	if got := ref.FromSum(hash.Sum(nil)); got != ref.Digest(layer.Digest) {
+		return fmt.Errorf("the registry's answer is corrupt: digest is %s, not %s", got, layer.Digest)
 	}
 	return nil
 }

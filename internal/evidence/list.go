@@ -22,6 +22,8 @@ type Found struct {
 	Kind  string
 	Layer ocispec.Descriptor // of the payload
 	Name  string             // of the payload; a safe relative path
+	// More are the blobs besides the payload, by digest.
+	More map[ref.Digest]ocispec.Descriptor
 }
 
 // maxFound bounds how many manifests List reads for one subject. An artifact
@@ -105,19 +107,28 @@ func decode(data []byte, subject ref.Digest) (Found, error) {
 		return Found{}, fmt.Errorf("media type %q with config %q", clip(m.MediaType), clip(m.Config.MediaType))
 	case m.Subject == nil || ref.Digest(m.Subject.Digest) != subject:
 		return Found{}, errors.New("it is about something else")
-	case len(m.Layers) != 1:
-		return Found{}, fmt.Errorf("%d layers, not one", len(m.Layers))
+	case len(m.Layers) == 0 || len(m.Layers) > 1+MaxMore:
+		return Found{}, fmt.Errorf("%d layers, not 1 to %d", len(m.Layers), 1+MaxMore)
 	}
-	layer := m.Layers[0]
-	name := layer.Annotations[ocispec.AnnotationTitle]
-	if err := manifest.CheckPath(name); err != nil {
-		return Found{}, err
+	f := Found{Kind: kind, Layer: m.Layers[0], Name: m.Layers[0].Annotations[ocispec.AnnotationTitle]}
+	for i, layer := range m.Layers {
+		if err := manifest.CheckPath(layer.Annotations[ocispec.AnnotationTitle]); err != nil {
+			return Found{}, err
+		}
+		d, err := ref.ParseDigest(string(layer.Digest))
+		if err != nil {
+			return Found{}, err
+		}
+		if layer.Size < 0 {
+			return Found{}, errors.New("negative size")
+		}
+		if i == 0 {
+			continue
+		}
+		if f.More == nil {
+			f.More = map[ref.Digest]ocispec.Descriptor{}
+		}
+		f.More[d] = layer
 	}
-	if _, err := ref.ParseDigest(string(layer.Digest)); err != nil {
-		return Found{}, err
-	}
-	if layer.Size < 0 {
-		return Found{}, errors.New("negative size")
-	}
-	return Found{Kind: kind, Layer: layer, Name: name}, nil
+	return f, nil
 }

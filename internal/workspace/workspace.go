@@ -319,6 +319,9 @@ func (w *Workspace) warn(s string) {
 	}
 }
 
+// ProfileDir is where profiles of files are kept from run to run.
+func (w *Workspace) ProfileDir() string { return filepath.Join(w.privateDir(), "profiles") }
+
 func (w *Workspace) privateDir() string { return filepath.Join(w.Repo.GitDir(), "waybill") }
 
 // maxManifests bounds the walk of a hostile tree.
