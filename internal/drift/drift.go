@@ -23,14 +23,14 @@ package drift
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"math"
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/table"
@@ -53,6 +53,9 @@ type Options struct {
 	Preset    string   // one of Presets; "": waybill
 	Threshold float64  // 0: the preset's
 	Type      string   // Numeric, Category or "": by the data
+	// MaxShare is which share of the columns may drift before the result as a
+	// whole is FAIL.
+	MaxShare float64
 }
 
 // Result is what was found, in the shape that is shown.
@@ -80,6 +83,8 @@ type Column struct {
 	DecidedBy  string         `json:"decidedBy,omitempty"` // "statistic" or "pValue"
 	Verdict    report.Verdict `json:"verdict"`
 	Note       string         `json:"note,omitempty"`
+
+	needsValues bool // a profile on one side is why it could not be decided
 }
 
 // UsageError is a mistake in Options.
@@ -89,40 +94,80 @@ func (e *UsageError) Error() string { return e.reason }
 
 // Compare reads both files, each once, and compares their columns.
 func Compare(ctx context.Context, reference, current table.File, o Options) (*Result, error) {
+	if _, err := o.check(); err != nil {
+		return nil, err
+	}
+	read := func(f table.File) func(context.Context) (*Side, error) {
+		return func(ctx context.Context) (*Side, error) { return Read(ctx, []table.File{f}, o.Columns) }
+	}
+	r, c, err := Both(ctx, read(reference), read(current))
+	if err != nil {
+		return nil, err
+	}
+	out, err := CompareSides(r, c, o)
+	if err != nil {
+		return nil, err
+	}
+	out.Reference, out.Current = reference.Name, current.Name
+	return out, nil
+}
+
+// Both reads two sides at a time.
+func Both(ctx context.Context, reference, current func(context.Context) (*Side, error)) (r, c *Side, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) { r, err = reference(ctx); return err })
+	g.Go(func() (err error) { c, err = current(ctx); return err })
+	if err := g.Wait(); err != nil {
+		return nil, nil, fmt.Errorf("drift: %w", err)
+	}
+	return r, c, nil
+}
+
+// CompareSides compares what was read of both. Columns that one side lacks are
+// undecided; one that both lack, and Options asks for, is a *UsageError.
+func CompareSides(reference, current *Side, o Options) (*Result, error) {
 	p, err := o.check()
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	type outcome struct {
-		side *side
-		err  error
-	}
-	other := make(chan outcome, 1)
-	go func() {
-		s, err := read(ctx, current, o.Columns)
-		other <- outcome{s, err}
-	}()
-	r, err := read(ctx, reference, o.Columns)
-	if err != nil {
-		cancel()
-		<-other
-		return nil, fmt.Errorf("drift: %w", err)
-	}
-	c := <-other
-	if c.err != nil {
-		return nil, fmt.Errorf("drift: %w", c.err)
-	}
-	if err := checkColumns(o.Columns, r, c.side); err != nil {
+	if err := checkColumns(o.Columns, reference, current); err != nil {
 		return nil, err
 	}
-	out := &Result{APIVersion: report.APIVersion, Reference: reference.Name, Current: current.Name, Preset: p.name, Columns: []Column{}}
-	for _, name := range o.names(r, c.side) {
-		out.Columns = append(out.Columns, compare(name, r, c.side, p, o))
+	out := &Result{APIVersion: report.APIVersion, Preset: p.name, Columns: []Column{}}
+	for _, name := range o.names(reference, current) {
+		out.Columns = append(out.Columns, compare(name, reference, current, p, o))
 	}
-	out.decide()
+	out.decide(o.MaxShare)
 	return out, nil
+}
+
+// Check finds mistakes in options, before anything is read. They are
+// *UsageError.
+func (o Options) Check() error {
+	_, err := o.check()
+	return err
+}
+
+// IsTest tells whether a method decides by its p-value. An unknown one does
+// not.
+func IsTest(preset, method string) bool {
+	p, err := findPreset(preset)
+	return err == nil && p.measures[method].byP
+}
+
+// Takes tells whether the options can do with profile instead of the values,
+// in all columns that they name.
+func (o Options) Takes(profile, other *Side) bool {
+	p, err := o.check()
+	if err != nil {
+		return false
+	}
+	for _, name := range o.names(profile, other) {
+		if c := compare(name, profile, other, p, o); c.needsValues {
+			return false
+		}
+	}
+	return true
 }
 
 // check finds mistakes that no file can mend.
@@ -140,6 +185,8 @@ func (o Options) check() (*preset, error) {
 		return nil, &UsageError{fmt.Sprintf("type %q: expected numeric or category", o.Type)}
 	case ok && m.only != "" && o.Type != "" && m.only != o.Type:
 		return nil, &UsageError{fmt.Sprintf("type %s: %s of preset %s is for %s columns", o.Type, o.Method, p.name, m.only)}
+	case !(o.MaxShare >= 0 && o.MaxShare <= 1):
+		return nil, &UsageError{fmt.Sprintf("share %v of the columns: expected 0 to 1", o.MaxShare)}
 	case o.Threshold < 0 || math.IsNaN(o.Threshold) || math.IsInf(o.Threshold, 0):
 		return nil, &UsageError{fmt.Sprintf("threshold %v: expected a number above 0", o.Threshold)}
 	case o.Threshold == 0 && (ok && m.threshold == 0 || o.Method == "" && p.bare):
@@ -154,7 +201,7 @@ func (o Options) check() (*preset, error) {
 
 // names returns the columns to compare: those asked for, or those of the
 // reference and then those that only the current side has.
-func (o Options) names(r, c *side) []string {
+func (o Options) names(r, c *Side) []string {
 	names := o.Columns
 	if names == nil {
 		names = slices.Clone(r.names)
@@ -174,7 +221,7 @@ func (o Options) names(r, c *side) []string {
 }
 
 // compare decides about one column.
-func compare(name string, r, c *side, p *preset, o Options) Column {
+func compare(name string, r, c *Side, p *preset, o Options) Column {
 	out := Column{Name: name, Method: o.Method, Verdict: report.Inconclusive}
 	x, y := r.columns[name], c.columns[name]
 	switch {
@@ -201,6 +248,7 @@ func compare(name string, r, c *side, p *preset, o Options) Column {
 	}
 	out.Convention = m.convention(d)
 	if !m.takes(d) {
+		out.needsValues = true
 		out.Note = fmt.Sprintf("%s needs the values, of which a profile has only a histogram", out.Method)
 		return out
 	}
@@ -258,7 +306,7 @@ func shown(v float64) *float64 {
 }
 
 // decide sums up.
-func (r *Result) decide() {
+func (r *Result) decide(maxShare float64) {
 	r.Verdict = report.Pass
 	decided := 0
 	for _, c := range r.Columns {
@@ -278,7 +326,7 @@ func (r *Result) decide() {
 	if decided > 0 {
 		r.Share = *shown(float64(r.Drifted) / float64(decided))
 	}
-	if r.Drifted > 0 {
+	if r.Drifted > 0 && r.Share > maxShare {
 		r.Verdict = report.Fail
 	}
 }
@@ -399,12 +447,6 @@ func (d *data) sampled(x, y *column) string {
 
 func join(notes []string) string {
 	return strings.Join(slices.DeleteFunc(notes, func(s string) bool { return s == "" }), "; ")
-}
-
-// shorten keeps long texts apart by their hash.
-func shorten(text []byte) []byte {
-	sum := sha256.Sum256(text)
-	return hex.AppendEncode(nil, sum[:])
 }
 
 // list shows the first names.

@@ -354,15 +354,29 @@ func TestEveryMeasure(t *testing.T) {
 	}
 }
 
-// What the sampler keeps depends on the rows, not on their order.
+// What the sampler keeps depends on the rows, not on their order, nor on how
+// they were shared out.
 func TestSampler(t *testing.T) {
 	a, b := newSampler(1000), newSampler(1000)
+	var shards [3]sampler
+	for i := range shards {
+		shards[i] = newSampler(1000)
+	}
 	const rows = 50_000
 	for i := int64(1); i <= rows; i++ {
-		a.add(i, float64(i))
-		b.add(rows+1-i, float64(rows+1-i))
+		a.add(0, i, float64(i))
+		b.add(0, rows+1-i, float64(rows+1-i))
+		shards[min(i/20, 2)].add(0, i, float64(i))
 	}
 	slices.Sort(b.values)
+	merged := newSampler(1000)
+	for i := range shards {
+		merged.merge(&shards[i])
+	}
+	slices.Sort(merged.values)
+	if !slices.Equal(a.values, merged.values) || merged.bound != a.bound {
+		t.Errorf("merged: %d values below %d, at once: %d below %d", len(merged.values), merged.bound, len(a.values), a.bound)
+	}
 	if !slices.Equal(a.values, b.values) || a.all() || len(a.values) > 1000 || len(a.values) < 400 {
 		t.Fatalf("%d and %d of %d values", len(a.values), len(b.values), rows)
 	}

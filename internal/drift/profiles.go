@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/stats"
@@ -57,24 +58,49 @@ func openProfile(f table.File) (*profile.Document, error) {
 	return d, nil
 }
 
-// fromProfile is what read returns for a file.
-func fromProfile(d *profile.Document, columns []string) *side {
-	s := &side{rows: d.Rows, columns: map[string]*column{}}
+// FromProfile returns the side that a profile stands for, with the columns
+// named, nil for all.
+func FromProfile(d *profile.Document, columns []string) *Side {
+	s := &Side{rows: d.Rows, columns: map[string]*column{}, limit: maxValues, profile: true}
 	for i := range d.Columns {
 		c := &d.Columns[i]
 		s.names = append(s.names, c.Name)
 		if (columns == nil || slices.Contains(columns, c.Name)) && s.columns[c.Name] == nil {
-			s.columns[c.Name] = profileColumn(c)
+			s.columns[c.Name] = profileColumn(c, d.Rows)
 		}
 	}
 	return s
 }
 
-func profileColumn(c *profile.DocumentColumn) *column {
+func profileColumn(c *profile.DocumentColumn, rows int64) *column {
 	k := newColumn(maxValues)
 	k.nulls, k.odd = c.Nulls, c.NaNs
 	numeric := profileNumbers.MatchString(c.Type)
+	known, fileType, ok := c.Values(rows)
 	switch {
+	case ok:
+		k.odd = 0
+		for _, v := range known {
+			number, is := 0.0, false
+			if numeric {
+				number, is = table.ParseNumber([]byte(v.Value))
+			} else if timeType.MatchString(fileType) {
+				var t time.Time
+				t, is = table.ParseTime([]byte(v.Value))
+				number = seconds(t)
+			}
+			switch {
+			case is && number-number != 0:
+				k.odd += v.Rows
+				continue
+			case is:
+				k.finite += v.Rows
+				k.numbers.put(number, v.Rows)
+				continue
+			}
+			k.texts += v.Rows
+			k.words.put(v.Value, v.Rows)
+		}
 	case complete(c):
 		for _, t := range c.Top {
 			if v, ok := table.ParseNumber([]byte(t.Value)); ok && numeric {
@@ -108,6 +134,9 @@ func profileColumn(c *profile.DocumentColumn) *column {
 // profiles and files may measure them in different units.
 var profileNumbers = regexp.MustCompile(`^(int|uint|float)[0-9]*$|^decimal$`)
 
+// timeType are the types of columns whose values files give as instants.
+var timeType = regexp.MustCompile(`^(date|timestamp)`)
+
 // complete tells whether the profile lists every value.
 func complete(c *profile.DocumentColumn) bool {
 	total := int64(0)
@@ -136,14 +165,6 @@ func usable(c *profile.DocumentColumn) bool {
 	}
 	width := h.Edges[len(h.Counts)] - h.Edges[0]
 	return total > 0 && total == c.Count-c.NaNs && (c.StdDev == nil || *c.StdDev >= 0 && *c.StdDev <= width)
-}
-
-// put counts v n times.
-func (c *counter[T]) put(v T, n int64) {
-	c.add(v)
-	if p := c.rows[v]; p != nil {
-		*p += n - 1
-	}
 }
 
 // sample returns the numbers of the column, sorted, or nil when a profile

@@ -28,16 +28,38 @@ func profiled(t *testing.T, f table.File) table.File {
 	return write(t, f.Name+".json", string(b))
 }
 
-func TestProfiles(t *testing.T) {
+// twoFiles are of so many rows, the second with other prices and countries.
+func twoFiles(t *testing.T, rows int) [2]table.File {
+	t.Helper()
 	var a, b strings.Builder
 	for i, w := range []*strings.Builder{&a, &b} {
 		w.WriteString("price,country,stars,id\n")
-		prices, words := draw(uint64(i+1), 3000, 10, float64(i)*0.5), letters(uint64(i+5), 3000, 3+i)
+		prices, words := draw(uint64(i+1), rows, 10, float64(i)*0.5), letters(uint64(i+5), rows, 3+i)
 		for j := range prices {
 			fmt.Fprintf(w, "%v,%s,%d,id%d\n", prices[j], words[j], j%5, j)
 		}
 	}
-	files := [2]table.File{write(t, "a.csv", a.String()), write(t, "b.csv", b.String())}
+	return [2]table.File{write(t, "a.csv", a.String()), write(t, "b.csv", b.String())}
+}
+
+// Up to profile.MaxDistinct values of a column, its profile is as good as the
+// data.
+func TestCompleteProfiles(t *testing.T) {
+	files := twoFiles(t, 3000)
+	for _, method := range []string{"", "ks", "chi-square", "psi"} {
+		o := Options{Method: method}
+		want := mustCompare(t, files[0], files[1], o)
+		got := mustCompare(t, profiled(t, files[0]), profiled(t, files[1]), o)
+		for i := range want.Columns {
+			if got, want := show(got.Columns[i]), show(want.Columns[i]); got != want {
+				t.Errorf("got  %s\nwant %s", got, want)
+			}
+		}
+	}
+}
+
+func TestProfiles(t *testing.T) {
+	files := twoFiles(t, 12_000)
 	profiles := [2]table.File{profiled(t, files[0]), profiled(t, files[1])}
 	exact := mustCompare(t, files[0], files[1], Options{})
 	for _, pair := range [][2]table.File{profiles, {profiles[0], files[1]}, {files[0], profiles[1]}} {
@@ -111,7 +133,7 @@ func BenchmarkProfiles(b *testing.B) {
 	for i := range 20 {
 		h.counts = append(h.counts, float64(1000+i))
 	}
-	s := &side{rows: 1, columns: map[string]*column{}}
+	s := &Side{rows: 1, columns: map[string]*column{}}
 	for i := range 100 {
 		name := fmt.Sprint(i)
 		s.names = append(s.names, name)

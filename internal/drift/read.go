@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
+	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -21,11 +23,61 @@ const (
 	minSample = 10_000
 )
 
-// side is one of the two files.
-type side struct {
+// Side is one of the two that are compared: what is kept of its rows. It is
+// not safe for concurrent use: each shard has its own, and they merge.
+type Side struct {
 	rows    int64
-	names   []string // of all columns of the file, in its order
+	names   []string // of all columns of the data, in its order
 	columns map[string]*column
+	limit   int  // numbers held of a column
+	profile bool // stands for data that was not read
+}
+
+// NewSide returns a side without rows. columns are all of the data's in its
+// order, keep those that are compared, nil for all.
+func NewSide(columns, keep []string) *Side {
+	wanted := keep
+	if wanted == nil {
+		wanted = columns
+	}
+	s := &Side{names: columns, columns: map[string]*column{}, limit: max(maxValues/max(len(wanted), 1), minSample)}
+	for _, name := range wanted {
+		if slices.Contains(columns, name) {
+			s.columns[name] = newColumn(s.limit)
+		}
+	}
+	return s
+}
+
+// Observe adds the rows of a batch, in all the columns that it has.
+func (s *Side) Observe(b *table.Batch) {
+	s.rows += int64(b.Rows)
+	for i := range b.Columns {
+		// JSON lines have every column that was asked for.
+		name := b.Columns[i].Name
+		if s.columns[name] == nil {
+			s.columns[name] = newColumn(s.limit)
+		}
+		s.columns[name].observe(b, &b.Columns[i])
+	}
+}
+
+// Merge adds what later observed. The outcome does not depend on how rows were
+// shared out. later is spent afterwards.
+func (s *Side) Merge(later *Side) {
+	s.rows += later.rows
+	for _, name := range later.names {
+		if !slices.Contains(s.names, name) {
+			s.names = append(slices.Clip(s.names), name)
+		}
+	}
+	for name, k := range later.columns {
+		if mine := s.columns[name]; mine != nil {
+			mine.merge(k)
+		} else {
+			s.columns[name] = k
+		}
+	}
 }
 
 // column is what is kept of a column of a side.
@@ -47,29 +99,39 @@ func newColumn(limit int) *column {
 	return &column{values: newSampler(limit), numbers: newCounter[float64](), words: newCounter[string]()}
 }
 
-// read takes in the columns named of a file, nil for all.
-func read(ctx context.Context, f table.File, columns []string) (*side, error) {
+// Read takes in the columns named of files, nil for all. A profile may stand for
+// a file, if it is the only one.
+func Read(ctx context.Context, files []table.File, columns []string) (*Side, error) {
+	var all *Side
+	for i, f := range files {
+		s, err := read(ctx, f, i, columns)
+		if err != nil {
+			return nil, err
+		}
+		if all == nil {
+			all = s
+			continue
+		}
+		if s.profile || all.profile {
+			return nil, &UsageError{"a profile stands for all of a side; merge several with \"waybill profile merge\""}
+		}
+		all.Merge(s)
+	}
+	return all, nil
+}
+
+func read(ctx context.Context, f table.File, number int, columns []string) (*Side, error) {
 	if p, err := openProfile(f); err != nil {
 		return nil, err
 	} else if p != nil {
-		return fromProfile(p, columns), nil
+		return FromProfile(p, columns), nil
 	}
-	r, err := table.Open(ctx, f, table.Options{Columns: columns})
+	r, err := table.Open(ctx, f, table.Options{Columns: columns, File: number})
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	s := &side{names: r.Schema().Names(), columns: map[string]*column{}}
-	wanted := columns
-	if wanted == nil {
-		wanted = s.names
-	}
-	limit := max(maxValues/max(len(wanted), 1), minSample)
-	for _, name := range wanted {
-		if slices.Contains(s.names, name) {
-			s.columns[name] = newColumn(limit)
-		}
-	}
+	s := NewSide(r.Schema().Names(), columns)
 	for {
 		b, err := r.Next()
 		if err == io.EOF {
@@ -78,15 +140,7 @@ func read(ctx context.Context, f table.File, columns []string) (*side, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.rows += int64(b.Rows)
-		for i := range b.Columns {
-			// JSON lines have every column that was asked for.
-			name := b.Columns[i].Name
-			if s.columns[name] == nil {
-				s.columns[name] = newColumn(limit)
-			}
-			s.columns[name].observe(b, &b.Columns[i])
-		}
+		s.Observe(b)
 	}
 }
 
@@ -107,10 +161,20 @@ func (k *column) observe(b *table.Batch, c *table.Column) {
 			k.odd++
 		default:
 			k.finite++
-			k.values.add(b.Row(i), v)
+			k.values.add(b.File, b.Row(i), v)
 			k.numbers.add(v)
 		}
 	}
+}
+
+func (k *column) merge(o *column) {
+	k.nulls += o.nulls
+	k.texts += o.texts
+	k.odd += o.odd
+	k.finite += o.finite
+	k.values.merge(&o.values)
+	k.numbers.merge(&o.numbers)
+	k.words.merge(&o.words)
 }
 
 // number returns the value of row i as a number; instants are seconds since
@@ -119,10 +183,12 @@ func number(c *table.Column, i int) (float64, bool) {
 	switch c.Type.Kind {
 	case table.Date, table.Timestamp:
 		t, ok := c.When(i)
-		return float64(t.Unix()) + float64(t.Nanosecond())/1e9, ok
+		return seconds(t), ok
 	}
 	return c.Float(i)
 }
+
+func seconds(t time.Time) float64 { return float64(t.Unix()) + float64(t.Nanosecond())/1e9 }
 
 // counter counts values until there are too many different ones.
 type counter[T comparable] struct {
@@ -152,17 +218,29 @@ func (c *counter[T]) insert(v T) {
 	c.rows[v] = &n
 }
 
-// maxText is how many bytes of a text tell it apart in memory.
-const maxText = 4096
+func (c *counter[T]) merge(o *counter[T]) {
+	if o.over {
+		c.rows, c.over = nil, true
+	}
+	for v, n := range o.rows {
+		c.put(v, *n)
+	}
+}
+
+// put counts v n times.
+func (c *counter[T]) put(v T, n int64) {
+	c.add(v)
+	if p := c.rows[v]; p != nil {
+		*p += n - 1
+	}
+}
 
 // countText is add without an allocation for values that are known.
 func countText(c *counter[string], text []byte) {
 	if c.over {
 		return
 	}
-	if len(text) > maxText {
-		text = shorten(text)
-	}
+	text = profile.Shortened(text)
 	if n := c.rows[string(text)]; n != nil {
 		*n++
 		return
@@ -182,31 +260,53 @@ type sampler struct {
 
 func newSampler(limit int) sampler { return sampler{limit: limit, bound: 1 << 32} }
 
-func (s *sampler) add(row int64, v float64) {
-	h := hash(row)
+func (s *sampler) add(file int, row int64, v float64) {
+	h := hash(file, row)
 	if uint64(h) >= s.bound {
 		return
 	}
 	s.hashes, s.values = append(s.hashes, h), append(s.values, v)
 	for len(s.values) > s.limit {
-		s.bound /= 2
-		kept := 0
-		for i, h := range s.hashes {
-			if uint64(h) < s.bound {
-				s.hashes[kept], s.values[kept] = h, s.values[i]
-				kept++
-			}
+		s.keep(s.bound / 2)
+	}
+}
+
+// keep lowers the bound.
+func (s *sampler) keep(bound uint64) {
+	s.bound = bound
+	kept := 0
+	for i, h := range s.hashes {
+		if uint64(h) < bound {
+			s.hashes[kept], s.values[kept] = h, s.values[i]
+			kept++
 		}
-		s.hashes, s.values = s.hashes[:kept], s.values[:kept]
+	}
+	s.hashes, s.values = s.hashes[:kept], s.values[:kept]
+}
+
+// merge keeps what one sampler would have kept of the rows of both: the bound
+// is the highest at which they fit.
+func (s *sampler) merge(o *sampler) {
+	bound := min(s.bound, o.bound)
+	if s.bound > bound {
+		s.keep(bound)
+	}
+	if o.bound > bound {
+		o.keep(bound)
+	}
+	s.hashes, s.values = append(s.hashes, o.hashes...), append(s.values, o.values...)
+	for len(s.values) > s.limit {
+		s.keep(s.bound / 2)
 	}
 }
 
 // all tells whether nothing was left out.
 func (s *sampler) all() bool { return s.bound == 1<<32 }
 
-// hash mixes a row's number (the finaliser of SplitMix64 by S. Vigna).
-func hash(row int64) uint32 {
-	x := uint64(row) * 0x9e3779b97f4a7c15
+// hash mixes the number of a file and of its row (the finaliser of SplitMix64
+// by S. Vigna).
+func hash(file int, row int64) uint32 {
+	x := (uint64(row) + uint64(file)<<40) * 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return uint32((x ^ x>>31) >> 32)
@@ -214,13 +314,13 @@ func hash(row int64) uint32 {
 
 // has tells whether the file names the column, or has values of it: keys of
 // JSON lines may come later than its schema was read from.
-func (s *side) has(name string) bool {
+func (s *Side) has(name string) bool {
 	k := s.columns[name]
 	return slices.Contains(s.names, name) || k != nil && k.nulls < s.rows
 }
 
 // checkColumns refuses names that neither side has.
-func checkColumns(columns []string, reference, current *side) error {
+func checkColumns(columns []string, reference, current *Side) error {
 	for _, name := range columns {
 		if !reference.has(name) && !current.has(name) {
 			return &UsageError{fmt.Sprintf("column %q: neither side has it; the reference has: %s", name, list(reference.names))}
