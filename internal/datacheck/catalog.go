@@ -19,7 +19,6 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/profile"
-	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/table"
 	"github.com/waybill-dev/waybill/schemas"
@@ -31,7 +30,13 @@ var rules = []Rule{
 	tableColumns,
 	tableDuplicates,
 	tableKey,
+	tableForeignKey,
+	tableGrowth,
+	tableVolume,
+	tableFreshness,
+	tableGaps,
 	schemaRule,
+	schemaChange,
 	columnNotNull,
 	columnNullRate,
 	columnMissingTokens,
@@ -47,6 +52,9 @@ var rules = []Rule{
 	columnSum,
 	columnStdDev,
 	columnMonotonic,
+	columnMostFrequent,
+	columnOutliers,
+	columnTypes,
 	numberFinite,
 	rowsExpression,
 	textLength,
@@ -54,8 +62,21 @@ var rules = []Rule{
 	textParses,
 	textWhitespace,
 	textCasing,
+	textVariants,
+	textProperties,
+	textPII,
+	textNearDuplicates,
 	splitOverlap,
+	splitNearOverlap,
+	splitRatio,
+	splitStability,
+	driftRule,
 	labelBalance,
+	labelConflicts,
+	labelNew,
+	leakageDate,
+	leakageFeature,
+	leakageID,
 }
 
 // Readable is the check that every dataset gets unasked: all files can be
@@ -89,8 +110,9 @@ type Plan struct {
 	Filter Filter
 	// Rows makes a collector for checks that must see the rows; nil if the
 	// profile suffices.
-	Rows     func() RowCheck
-	Baseline *ref.Reference
+	Rows func() RowCheck
+	// Compare says with what other data the rows are compared; nil for none.
+	Compare *Comparison
 	// Judge is called once with the facts of all rows, or once for each group.
 	// Of its findings, Run fills in what all findings of a check share.
 	Judge func(Facts) []report.Finding
@@ -109,7 +131,17 @@ type Facts struct {
 	Profile *profile.Profile
 	Check   RowCheck // nil without Plan.Rows
 
+	// Schema is the columns of the data. Name says which data it is, where it
+	// is the other of a comparison, and Baseline is that other's facts about
+	// the same group; nil without Plan.Compare.
+	Schema   table.Schema
+	Name     string
+	Baseline *Facts
+	Joined   any    // what Comparison.Join found
+	History  []Past // the newest first, with Comparison.History
+
 	files   []table.File
+	splitOf []string // by index in files
 	samples manifest.Samples
 }
 

@@ -43,6 +43,7 @@ type condition struct {
 	program *vm.Program
 	fields  []table.Field // columns that it names
 	nils    bool          // it names nil, and so says itself what nulls mean
+	vector  *vector       // the same, for batches; nil for expressions of rarer forms
 }
 
 // builtins are the functions of expressions: those that look at one value.
@@ -92,6 +93,7 @@ func compile(spec manifest.CheckSpec, key, text string, schema table.Schema) (co
 	if c.program, err = expr.Compile(text, options...); err != nil {
 		return c, exprMistake(spec, key, err)
 	}
+	c.vector = newVector(text, c.fields)
 	return c, nil
 }
 
@@ -240,10 +242,15 @@ type evaluator struct {
 	failed profile.Examples // rows whose evaluation failed, with the reason
 	errors int64
 	group  []byte
+	vector *vectorRun // of the filter's vector; nil without
 }
 
 func newEvaluator(f *Filter) *evaluator {
-	return &evaluator{filter: f, vm: vm.VM{MemoryBudget: whereMemory}, env: map[string]any{}}
+	e := &evaluator{filter: f, vm: vm.VM{MemoryBudget: whereMemory}, env: map[string]any{}}
+	if f.vector != nil {
+		e.vector = &vectorRun{vector: f.vector}
+	}
+	return e
 }
 
 // rows returns the rows for which where: holds. A comparison with a null is
@@ -257,7 +264,14 @@ func (e *evaluator) rows(b *table.Batch) []int32 {
 		return rows
 	}
 	columns := e.columns(b)
+	known, other := e.vectorized(columns, b.Rows)
 	for i := range b.Rows {
+		if other == nil || !other[i] {
+			if known[i] {
+				rows = append(rows, int32(i))
+			}
+			continue
+		}
 		ok, nulls, err := e.holds(columns, i)
 		if err != nil && !nulls {
 			e.fail(profile.Place{File: b.File, Row: b.Row(i)}, err)
@@ -276,6 +290,15 @@ func (e *evaluator) columns(b *table.Batch) []*table.Column {
 		columns[j] = b.Column(f.Name)
 	}
 	return columns
+}
+
+// vectorized tells of each row whether the condition is true, except of those
+// that other names: holds must be asked. No other row has nulls or errors.
+func (e *evaluator) vectorized(columns []*table.Column, rows int) (known, other []bool) {
+	if e.vector == nil {
+		return nil, slices.Repeat([]bool{true}, rows)
+	}
+	return e.vector.run(columns, rows)
 }
 
 // holds evaluates the condition for one row, and tells whether a column that
@@ -303,11 +326,12 @@ func (e *evaluator) fail(p profile.Place, err error) {
 // groups splits rows by the values of groupBy. Its keys are made for people
 // as well: label=1, lang="en".
 func (e *evaluator) groups(b *table.Batch, rows []int32) map[string][]int32 {
-	out := map[string][]int32{}
 	columns := make([]*table.Column, len(e.filter.GroupBy))
 	for j, name := range e.filter.GroupBy {
 		columns[j] = b.Column(name)
 	}
+	number := map[string]int{}
+	var members [][]int32
 	for _, i := range rows {
 		e.group = e.group[:0]
 		for j, name := range e.filter.GroupBy {
@@ -324,10 +348,19 @@ func (e *evaluator) groups(b *table.Batch, rows []int32) map[string][]int32 {
 				e.group = c.AppendText(e.group, int(i))
 			}
 		}
-		out[string(e.group)] = append(out[string(e.group)], i)
-		if len(out) > maxGroups {
-			break
+		n, ok := number[string(e.group)]
+		if !ok {
+			if n = len(members); n > maxGroups {
+				break // one more than can be kept is enough to say so
+			}
+			number[string(e.group)] = n
+			members = append(members, nil)
 		}
+		members[n] = append(members[n], i)
+	}
+	out := make(map[string][]int32, len(members))
+	for name, n := range number {
+		out[name] = members[n]
 	}
 	return out
 }

@@ -31,7 +31,7 @@ func (r *run) judge(checks []*bound, sets []*set) ([]report.Finding, error) {
 				Verdict: report.Inconclusive, Subject: c.subject(), Observed: "data that cannot be read",
 				Message: fmt.Sprintf("not decided, because %s cannot be used", escape(file)),
 			}}
-		} else if s := at[c]; s != nil {
+		} else if s := at[c]; s != nil && c.plan.Judge != nil {
 			var err error
 			if found, err = r.judgeSet(c, s); err != nil {
 				return nil, err
@@ -100,9 +100,9 @@ func (r *run) judgeSet(c *bound, s *set) ([]report.Finding, error) {
 		}
 	}
 	if len(s.filter.GroupBy) == 0 {
-		return r.judgeGroup(c, index, o.group(""))
+		return r.judgeGroup(c, s, index, "")
 	}
-	return r.judgeGroups(c, index, o)
+	return r.judgeGroups(c, s, index)
 }
 
 // unanswered is what is said of an expression that cannot be evaluated for n
@@ -120,25 +120,41 @@ func unanswered(what string, n int64, failed profile.Examples, f Facts) report.F
 	}
 }
 
-func (r *run) judgeGroup(c *bound, index int, g *group) ([]report.Finding, error) {
-	if g.facts == nil {
-		var err error
-		if g.facts, err = g.profile.Profile(); err != nil {
+func (r *run) judgeGroup(c *bound, s *set, index int, name string) ([]report.Finding, error) {
+	facts, err := r.facts(c, s, index, s.total.group(name))
+	if err != nil {
+		return nil, err
+	}
+	if c.other != nil {
+		if err = c.other.join(c.plan.Compare, name, &facts); err != nil {
 			return nil, err
 		}
 	}
-	return c.plan.Judge(Facts{Rows: g.rows, Profile: g.facts, Check: g.checks[index], files: r.list, samples: r.opts.Samples}), nil
+	return c.plan.Judge(facts), nil
+}
+
+// facts is what was observed of a group for the index-th check of a set.
+func (r *run) facts(c *bound, s *set, index int, g *group) (Facts, error) {
+	if g.facts == nil {
+		var err error
+		if g.facts, err = g.profile.Profile(); err != nil {
+			return Facts{}, err
+		}
+	}
+	schema, _ := r.schemaOf(r.chosen(c.spec.Splits))
+	return Facts{Rows: g.rows, Profile: g.facts, Check: g.checks[index], Schema: schema, files: r.list, splitOf: r.splitOf, samples: r.opts.Samples}, nil
 }
 
 // judgeGroups names groups that do not pass, up to a number, and sums up the
 // others.
-func (r *run) judgeGroups(c *bound, index int, o *observed) ([]report.Finding, error) {
+func (r *run) judgeGroups(c *bound, s *set, index int) ([]report.Finding, error) {
+	o := s.total
 	var out []report.Finding
 	subject := c.subject()
 	by := list(c.spec.GroupBy, 10)
 	passed, omitted := 0, map[report.Verdict]int{}
 	for _, name := range sortedKeys(o.groups) {
-		found, err := r.judgeGroup(c, index, o.groups[name])
+		found, err := r.judgeGroup(c, s, index, name)
 		if err != nil {
 			return nil, err
 		}

@@ -18,14 +18,18 @@ type OneColumn struct{}
 //	param:"name" or param:"name,required", doc:"what it means.", enum:"a,b"
 //
 // *float64 and *int64 (at least 0) tell "not given" from 0.
-// A list is of any scalars ([]any) or of texts ([]string).
+// A list is of any scalars ([]any) or of texts ([]string); a mapping is of
+// numbers. Texts and lists of them may have a format:"…" of package schemas,
+// to which the manifest's parser holds them.
 var (
-	numberType = reflect.TypeFor[*float64]()
-	countType  = reflect.TypeFor[*int64]()
-	boolType   = reflect.TypeFor[bool]()
-	stringType = reflect.TypeFor[string]()
-	listType   = reflect.TypeFor[[]any]()
-	textsType  = reflect.TypeFor[[]string]()
+	numberType  = reflect.TypeFor[*float64]()
+	countType   = reflect.TypeFor[*int64]()
+	boolType    = reflect.TypeFor[bool]()
+	stringType  = reflect.TypeFor[string]()
+	listType    = reflect.TypeFor[[]any]()
+	textsType   = reflect.TypeFor[[]string]()
+	numbersType = reflect.TypeFor[map[string]float64]()
+	againstType = reflect.TypeFor[*Against]()
 )
 
 // parameters calls do for each field of a Params struct that is a parameter.
@@ -61,12 +65,24 @@ func describe(params any) (properties map[string]any, required []string, oneColu
 				}
 				p["enum"] = values
 			}
+			if format := f.Tag.Get("format"); format != "" {
+				p["format"] = format
+			}
 		case listType:
 			p["type"], p["minItems"] = "array", 1
 			p["items"] = map[string]any{"type": []any{"string", "number", "boolean"}}
 		case textsType:
 			p["type"], p["minItems"], p["uniqueItems"] = "array", 1, true
-			p["items"] = map[string]any{"type": "string"}
+			items := map[string]any{"type": "string"}
+			if format := f.Tag.Get("format"); format != "" {
+				items["format"] = format
+			}
+			p["items"] = items
+		case numbersType:
+			p["type"], p["minProperties"] = "object", 1
+			p["additionalProperties"] = map[string]any{"type": "number"}
+		case againstType:
+			describeAgainst(p)
 		}
 		properties[name] = p
 		if must {
@@ -124,6 +140,27 @@ func assign(field reflect.Value, given any) bool {
 		}
 		field.Set(reflect.ValueOf(texts))
 		return ok
+	case numbersType:
+		given, ok := given.(map[string]any)
+		numbers := make(map[string]float64, len(given))
+		for name, v := range given {
+			switch v := v.(type) {
+			case int64:
+				numbers[name] = float64(v)
+			case float64:
+				numbers[name] = v
+			default:
+				return false
+			}
+		}
+		field.Set(reflect.ValueOf(numbers))
+		return ok
+	case againstType:
+		a, err := parseAgainst(given)
+		if err == nil {
+			field.Set(reflect.ValueOf(a))
+		}
+		return err == nil
 	}
 	value := reflect.ValueOf(given)
 	if !value.IsValid() || value.Type() != field.Type() {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/report"
@@ -45,18 +46,28 @@ var columnMissingTokens = Rule{
 		if len(tokens) == 0 {
 			tokens = missingTokens
 		}
-		set, shown := map[string]bool{}, []string{}
+		set, shown := tokenSet{texts: map[string]bool{}}, []string{}
 		for _, t := range tokens {
 			if len(t) > maxToken {
 				return plan, mistake(spec, "column.missing-tokens: a token is longer than 100 bytes", "")
 			}
-			set[strings.ToLower(strings.TrimSpace(t))] = true
+			set.add(strings.ToLower(strings.TrimSpace(t)))
 			shown = append(shown, strconv.Quote(t))
 		}
 		column := spec.Columns[0]
 		plan.Needs.Add(column, 0)
 		plan.Rows = func() RowCheck {
-			return &valueCount{column: column, fails: func(c *table.Column, i int) bool { return isToken(c, i, set) }}
+			return &valueCount{
+				column: column, fails: func(c *table.Column, i int) bool { return set.has(c, i) },
+				each: func(c *table.Column, n int, bad func(i int)) bool {
+					for i := range n {
+						if set.has(c, i) {
+							bad(i)
+						}
+					}
+					return true
+				},
+			}
 		}
 		plan.Judge = func(f Facts) []report.Finding {
 			v := f.Check.(*valueCount)
@@ -74,13 +85,39 @@ var columnMissingTokens = Rule{
 	},
 }
 
-// isToken tells whether the value at i is text that set has, folded. Values
+// tokenSet is texts in lower case.
+type tokenSet struct {
+	texts   map[string]bool
+	longest int // bytes
+}
+
+func (s *tokenSet) add(text string) {
+	s.texts[text] = true
+	s.longest = max(s.longest, len(text))
+}
+
+// has tells whether the value at i is text that the set has, folded. Values
 // that are not stored as text cannot be.
-func isToken(c *table.Column, i int, set map[string]bool) bool {
+func (s *tokenSet) has(c *table.Column, i int) bool {
 	c, i = c.At(i)
 	if c.Offsets == nil {
 		return false
 	}
 	text := bytes.TrimSpace(c.Bytes(i))
-	return len(text) <= maxToken && (set[string(text)] || set[string(bytes.ToLower(text))])
+	// Folding makes a text shorter: by two thirds at most, from the Kelvin sign
+	// to k.
+	if len(text) > maxToken || len(text) > utf8.UTFMax*s.longest {
+		return false
+	}
+	var folded [maxToken]byte
+	for j, b := range text {
+		if b >= utf8.RuneSelf {
+			return s.texts[string(text)] || s.texts[string(bytes.ToLower(text))]
+		}
+		if 'A' <= b && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		folded[j] = b
+	}
+	return s.texts[string(folded[:len(text)])]
 }

@@ -94,7 +94,8 @@ func (s *steps) Observe(b *table.Batch) {
 	if c == nil {
 		return
 	}
-	for i := range b.Rows {
+	from := s.run(b, c)
+	for i := from; i < b.Rows; i++ {
 		if c.Null(i) {
 			continue
 		}
@@ -114,6 +115,47 @@ func (s *steps) Observe(b *table.Batch) {
 		}
 		s.last = v
 	}
+}
+
+// run observes the rows of a batch that are stored as integers in the order of
+// their values, without nulls, and returns how many that were: all or none.
+func (s *steps) run(b *table.Batch, c *table.Column) int {
+	stored := c
+	if c.Dict != nil {
+		stored = c.Dict
+	}
+	fits := stored.Type.Kind == s.kind && (s.kind == table.Int || s.kind == table.Date || s.kind == table.Timestamp)
+	if !fits || c.NullCount() > 0 || b.Rows == 0 {
+		return 0
+	}
+	bad := func(i int) {
+		s.failed++
+		s.examples.Add(b, c, i)
+	}
+	first, _ := s.order(c, 0)
+	if s.first == nil {
+		first.example = exampleOf(b, c, 0)
+		s.first = &first
+	} else if s.wrong(s.last, first) {
+		bad(0)
+	}
+	at := func(i int) int64 {
+		if c.Dict != nil {
+			return stored.Ints[c.Codes[i]]
+		}
+		return stored.Ints[i]
+	}
+	before := at(0)
+	for i := 1; i < b.Rows; i++ {
+		v := at(i)
+		if v < before && s.sign > 0 || v > before && s.sign < 0 || v == before && s.strict {
+			bad(i)
+		}
+		before = v
+	}
+	s.checked += int64(b.Rows)
+	s.last, _ = s.order(c, b.Rows-1)
+	return b.Rows
 }
 
 func exampleOf(b *table.Batch, c *table.Column, i int) profile.Example {

@@ -2,6 +2,7 @@ package datacheck
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/profile"
@@ -38,7 +39,7 @@ var columnRange = Rule{
 			return wrongType(plan, column, t, "numbers"), nil
 		}
 		plan.Needs.Add(column, profile.Range)
-		plan.Rows = func() RowCheck { return &valueCount{column: column, fails: p.fails} }
+		plan.Rows = func() RowCheck { return &valueCount{column: column, fails: p.fails, each: p.each} }
 		plan.Judge = func(f Facts) []report.Finding {
 			v := f.Check.(*valueCount)
 			t := tally{
@@ -62,6 +63,47 @@ func (p columnRangeParams) fails(c *table.Column, i int) bool {
 	}
 	return p.Min != nil && (v < *p.Min || p.ExclusiveMin && v == *p.Min) ||
 		p.Max != nil && (v > *p.Max || p.ExclusiveMax && v == *p.Max)
+}
+
+// each is fails for columns of integers and floats; see valueCount.
+func (p columnRangeParams) each(c *table.Column, n int, bad func(i int)) bool {
+	low, high := math.Inf(-1), math.Inf(1)
+	if p.Min != nil {
+		if low = *p.Min; p.ExclusiveMin {
+			low = math.Nextafter(low, math.Inf(1))
+		}
+	}
+	if p.Max != nil {
+		if high = *p.Max; p.ExclusiveMax {
+			high = math.Nextafter(high, math.Inf(-1))
+		}
+	}
+	if p.ExclusiveMin && math.IsInf(low, 1) || p.ExclusiveMax && math.IsInf(high, -1) {
+		return false // there is no next number
+	}
+	switch {
+	case c.Type.Kind == table.Int && c.Ints != nil:
+		for i, v := range c.Ints[:n] {
+			if v := float64(v); v < low || v > high {
+				bad(i)
+			}
+		}
+	case c.Type.Kind == table.Uint && c.Ints != nil:
+		for i, v := range c.Ints[:n] {
+			if v := float64(uint64(v)); v < low || v > high {
+				bad(i)
+			}
+		}
+	case c.Type.Kind == table.Float && c.Floats != nil:
+		for i, v := range c.Floats[:n] {
+			if !(v >= low && v <= high) { // NaN is neither
+				bad(i)
+			}
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 func (p columnRangeParams) String() string {

@@ -29,7 +29,7 @@ var columnValues = Rule{
 		column, allowed := spec.Columns[0], newValueSet(p.Values)
 		plan.Needs.Add(column, 0)
 		plan.Rows = func() RowCheck {
-			return &valueCount{column: column, fails: func(c *table.Column, i int) bool { return !allowed.has(c, i) }}
+			return &valueCount{column: column, fails: func(c *table.Column, i int) bool { return !allowed.has(c, i) }, each: allowed.eachOther}
 		}
 		plan.Judge = func(f Facts) []report.Finding {
 			v := f.Check.(*valueCount)
@@ -95,4 +95,26 @@ func (s *valueSet) has(c *table.Column, i int) bool {
 		}
 	}
 	return len(s.texts) > 0 && s.texts[c.Text(i)]
+}
+
+// eachOther calls other for the rows of a column of truth values that the set
+// does not have; see valueCount.
+func (s *valueSet) eachOther(c *table.Column, n int, other func(i int)) bool {
+	if c.Bools == nil || n == 0 {
+		return false
+	}
+	var has [2]bool
+	for i, v := range []bool{false, true} {
+		one := table.Column{Type: c.Type, Bools: []bool{v}}
+		has[i] = s.has(&one, 0)
+	}
+	if has[0] && has[1] {
+		return true
+	}
+	for i, v := range c.Bools[:n] {
+		if v && !has[1] || !v && !has[0] {
+			other(i)
+		}
+	}
+	return true
 }

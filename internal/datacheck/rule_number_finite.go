@@ -23,7 +23,7 @@ var numberFinite = Rule{
 			return wrongType(plan, column, t, "numbers"), nil
 		}
 		plan.Needs.Add(column, 0)
-		plan.Rows = func() RowCheck { return &valueCount{column: column, fails: notFinite} }
+		plan.Rows = func() RowCheck { return &valueCount{column: column, fails: notFinite, each: eachNotFinite} }
 		plan.Judge = func(f Facts) []report.Finding {
 			v := f.Check.(*valueCount)
 			return []report.Finding{tally{
@@ -33,6 +33,21 @@ var numberFinite = Rule{
 		}
 		return plan, nil
 	},
+}
+
+func eachNotFinite(c *table.Column, n int, bad func(i int)) bool {
+	switch {
+	case c.Floats != nil:
+		for i, v := range c.Floats[:n] {
+			if v-v != 0 { // NaN for NaN and infinities
+				bad(i)
+			}
+		}
+		return true
+	case c.Ints != nil && c.Type.Kind.Numeric():
+		return true
+	}
+	return false
 }
 
 func notFinite(c *table.Column, i int) bool {

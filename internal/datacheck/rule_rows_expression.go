@@ -77,8 +77,15 @@ func (e *expressionCheck) failedRows() profile.Examples { return e.evaluator.fai
 
 func (e *expressionCheck) Observe(b *table.Batch) {
 	columns := e.columns(b)
+	known, other := e.vectorized(columns, b.Rows)
 	for i := range b.Rows {
-		ok, nulls, err := e.holds(columns, i)
+		var ok, nulls bool
+		var err error
+		if other == nil || !other[i] {
+			ok = known[i]
+		} else {
+			ok, nulls, err = e.holds(columns, i)
+		}
 		switch {
 		case nulls && (err != nil || !ok && !e.filter.nils):
 			continue // unknown, as in a CHECK of SQL

@@ -3,6 +3,7 @@ package datacheck
 import (
 	"bytes"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/table"
@@ -30,8 +31,23 @@ var textCasing = Rule{
 		other := func(r rune) bool { return fold(r) != r }
 		in := "in " + p.Case + " case"
 		return textCheck{
-			fails: func(text []byte) bool { return bytes.ContainsFunc(text, other) }, problem: [2]string{"is not " + in, "are not " + in},
+			fails:  func(text []byte) bool { return bytes.ContainsFunc(text, other) },
+			noneOf: func(texts []byte) bool { return noneFolds(texts, p.Case) }, problem: [2]string{"is not " + in, "are not " + in},
 			holds: "all values are " + in, expected: "text " + in,
 		}.bind(plan, spec, schema), nil
 	},
+}
+
+// noneFolds tells that texts are ASCII without letters of the other case.
+func noneFolds(texts []byte, inCase string) bool {
+	first := byte('A')
+	if inCase == "upper" {
+		first = 'a'
+	}
+	for _, b := range texts {
+		if b >= utf8.RuneSelf || b-first < 26 {
+			return false
+		}
+	}
+	return true
 }

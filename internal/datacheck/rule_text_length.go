@@ -38,7 +38,7 @@ var textLength = Rule{
 			return wrongType(plan, column, t, "text"), nil
 		}
 		plan.Needs.Add(column, profile.Lengths)
-		plan.Rows = func() RowCheck { return &valueCount{column: column, fails: p.fails} }
+		plan.Rows = func() RowCheck { return &valueCount{column: column, fails: p.fails, each: p.each} }
 		plan.Judge = func(f Facts) []report.Finding {
 			v := f.Check.(*valueCount)
 			t := tally{
@@ -66,6 +66,19 @@ func (p textLengthParams) fails(c *table.Column, i int) bool {
 	}
 	n := int64(utf8.RuneCount(text))
 	return p.Min != nil && n < *p.Min || p.Max != nil && n > *p.Max
+}
+
+// each is fails for columns of text; see valueCount.
+func (p textLengthParams) each(c *table.Column, n int, bad func(i int)) bool {
+	if c.Offsets == nil {
+		return false
+	}
+	for i := range n {
+		if p.fails(c, i) {
+			bad(i)
+		}
+	}
+	return true
 }
 
 func (p textLengthParams) String() string {

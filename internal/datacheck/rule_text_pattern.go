@@ -32,9 +32,10 @@ var textPattern = Rule{
 		if err != nil {
 			return plan, mistake(spec, "text.pattern: "+err.Error(), "the syntax is RE2: it has no look-around and no back-references")
 		}
+		matches := newMatcher(p.Pattern, re)
 		t := textCheck{
 			problem: [2]string{"does not match ", "do not match "}, holds: "all values match " + shownText(p.Pattern), expected: "text that matches " + shownText(p.Pattern),
-			fails: func(text []byte) bool { return re.Match(text) == p.Forbid },
+			fails: func(text []byte) bool { return matches(text) == p.Forbid },
 		}
 		if p.Forbid {
 			t.problem, t.holds, t.expected = [2]string{"matches ", "match "}, "no value matches "+shownText(p.Pattern), "no text that matches "+shownText(p.Pattern)
@@ -48,10 +49,27 @@ var textPattern = Rule{
 // textCheck is a check that looks at each text of a column by itself.
 type textCheck struct {
 	fails    func(text []byte) bool
-	problem  [2]string // of one text, and of several
+	noneOf   func(texts []byte) bool // may be nil: quickly, that no part of texts can fail
+	problem  [2]string               // of one text, and of several
 	holds    string
 	expected string
 	hint     string
+}
+
+// each looks at all texts of a column; see valueCount.
+func (t *textCheck) each(c *table.Column, n int, bad func(i int)) bool {
+	if c.Offsets == nil {
+		return false
+	}
+	if t.noneOf != nil && t.noneOf(c.Data[c.Offsets[0]:c.Offsets[n]]) {
+		return true
+	}
+	for i := range n {
+		if t.fails(c.Data[c.Offsets[i]:c.Offsets[i+1]]) {
+			bad(i)
+		}
+	}
+	return true
 }
 
 func (t textCheck) bind(plan Plan, spec manifest.CheckSpec, schema table.Schema) Plan {
@@ -61,7 +79,7 @@ func (t textCheck) bind(plan Plan, spec manifest.CheckSpec, schema table.Schema)
 	}
 	plan.Needs.Add(column, 0)
 	plan.Rows = func() RowCheck {
-		return &valueCount{column: column, fails: func(c *table.Column, i int) bool {
+		return &valueCount{column: column, each: t.each, fails: func(c *table.Column, i int) bool {
 			if c.Offsets == nil {
 				return t.fails([]byte(c.Text(i))) // a number, in another split
 			}

@@ -40,11 +40,12 @@ var textWhitespace = Rule{
 func strayspace(text []byte, repeated bool) bool {
 	before := true // as if space stood before the text
 	for i, start := 0, true; i < len(text); start = false {
-		r, size := rune(text[i]), 1
-		if r >= utf8.RuneSelf {
+		space, size := asciiSpace[text[i]], 1
+		if text[i] >= utf8.RuneSelf {
+			var r rune
 			r, size = utf8.DecodeRune(text[i:])
+			space = unicode.IsSpace(r)
 		}
-		space := unicode.IsSpace(r)
 		if space && before && (start || !repeated) {
 			return true
 		}
@@ -53,3 +54,6 @@ func strayspace(text []byte, repeated bool) bool {
 	}
 	return before && len(text) > 0
 }
+
+// asciiSpace is unicode.IsSpace of single bytes.
+var asciiSpace = [256]bool{' ': true, '\t': true, '\n': true, '\v': true, '\f': true, '\r': true}

@@ -23,6 +23,9 @@ type Options struct {
 	// bytes; 0 is profile.DefaultSpill.
 	Memory  int64
 	TempDir string // "" is the system's
+	// Baselines finds what checks compare with; nil when there is no
+	// repository, which leaves such checks INCONCLUSIVE.
+	Baselines Baselines
 }
 
 // run is the state of one Run.
@@ -36,6 +39,7 @@ type run struct {
 	schemas  map[string]table.Schema
 	broken   map[string][]report.Finding // by split: what makes its data unusable
 	rows     map[string]int64
+	assumed  []string         // what was found out of how files are written
 	unions   map[string]union // by splits; see schemaOf
 }
 
@@ -48,16 +52,7 @@ type run struct {
 // is missing or cannot be read from the disk, no space for temporary files,
 // the end of ctx.
 func Run(ctx context.Context, a *manifest.Artifact, files map[string][]table.File, opts Options) ([]report.Finding, []report.Section, error) {
-	r := &run{
-		artifact: a, opts: opts, files: files, splits: splitOrder(a, files), schemas: map[string]table.Schema{},
-		broken: map[string][]report.Finding{}, rows: map[string]int64{}, unions: map[string]union{},
-	}
-	for _, s := range r.splits {
-		for _, f := range files[s] {
-			r.list = append(r.list, f)
-			r.splitOf = append(r.splitOf, s)
-		}
-	}
+	r := newRun(a, files, opts)
 	if err := r.open(ctx); err != nil {
 		return nil, nil, fmt.Errorf("check %s: %w", a.Name, err)
 	}
@@ -68,6 +63,9 @@ func Run(ctx context.Context, a *manifest.Artifact, files map[string][]table.Fil
 	spill := profile.NewSpill(opts.TempDir, opts.Memory)
 	sets, err := r.scan(ctx, checks, spill)
 	if err == nil {
+		err = r.baselines(ctx, checks, sets, spill)
+	}
+	if err == nil {
 		var findings []report.Finding
 		if findings, err = r.judge(checks, sets); err == nil {
 			err = spill.Close()
@@ -75,6 +73,20 @@ func Run(ctx context.Context, a *manifest.Artifact, files map[string][]table.Fil
 		}
 	}
 	return nil, nil, fmt.Errorf("check %s: %w", a.Name, errors.Join(err, spill.Close()))
+}
+
+func newRun(a *manifest.Artifact, files map[string][]table.File, opts Options) *run {
+	r := &run{
+		artifact: a, opts: opts, files: files, splits: splitOrder(a, files), schemas: map[string]table.Schema{},
+		broken: map[string][]report.Finding{}, rows: map[string]int64{}, unions: map[string]union{},
+	}
+	for _, s := range r.splits {
+		for _, f := range files[s] {
+			r.list = append(r.list, f)
+			r.splitOf = append(r.splitOf, s)
+		}
+	}
+	return r
 }
 
 // splitOrder is the order of the manifest, then of names.
@@ -103,6 +115,9 @@ func (r *run) open(ctx context.Context) error {
 				return err
 			}
 			continue
+		}
+		if what := table.Assumed(reader); what != "" {
+			r.assumed = append(r.assumed, fmt.Sprintf("%s: %s, as the first rows suggest; csv: in the manifest says otherwise", escapeLong(f.Name), what))
 		}
 		have := reader.Schema()
 		if err := reader.Close(); err != nil {
@@ -165,6 +180,9 @@ func (r *run) blame(i int, err error) error {
 		return err
 	}
 	split := r.splitOf[i]
+	if slices.ContainsFunc(r.broken[split], func(f report.Finding) bool { return f.Subject == r.list[i].Name }) {
+		return nil // what is wrong further down may follow from the first
+	}
 	f := report.Finding{
 		Verdict: report.Fail, Check: Readable, Subject: r.list[i].Name, Message: escapeLong(data.Error()),
 		Expected: "a file that can be read to its end", Observed: escapeLong(data.Reason), Details: map[string]any{"file": r.list[i].Name},
@@ -210,5 +228,13 @@ func (r *run) sections() []report.Section {
 		}
 		rows = append(rows, []string{name, report.Thousands(int64(len(r.files[s]))), n, report.Thousands(int64(len(r.schemas[s])))})
 	}
-	return []report.Section{report.TableSection("Data", []string{"Split", ">Files", ">Rows", ">Columns"}, rows)}
+	out := []report.Section{report.TableSection("Data", []string{"Split", ">Files", ">Rows", ">Columns"}, rows)}
+	if n := len(r.assumed); n > 0 {
+		shown := r.assumed[:min(n, 5)]
+		if n > len(shown) {
+			shown = append(slices.Clip(shown), fmt.Sprintf("and %d files more", n-len(shown)))
+		}
+		out = append(out, report.TextSection("", strings.Join(shown, "\n")))
+	}
+	return out
 }

@@ -64,9 +64,32 @@ func (r *run) makeSets(checks []*bound) []*set {
 		s.checks = append(s.checks, c)
 	}
 	for _, s := range sets {
+		for i, k := range s.needs.Keys {
+			s.needs.Keys[i].Typed = r.sameTypes(k.Columns, s.splits)
+		}
 		s.columns = slices.Compact(slices.Sorted(slices.Values(append(s.needs.Names(), s.filter.columns()...))))
 	}
 	return sets
+}
+
+// sameTypes tells whether columns are of the same types in all files of some
+// splits. Cells of CSV and JSON lines have none of their own.
+func (r *run) sameTypes(columns, splits []string) bool {
+	for _, name := range columns {
+		var first *table.Type
+		for _, s := range splits {
+			i := r.schemas[s].Index(name)
+			if i < 0 {
+				continue
+			}
+			t := r.schemas[s][i].Type
+			if t.Kind == table.Untyped || first != nil && *first != t {
+				return false
+			}
+			first = &t
+		}
+	}
+	return true
 }
 
 // unit is a part of a file that one worker reads.
@@ -138,7 +161,12 @@ func (r *run) units(ctx context.Context, workers int) ([]unit, error) {
 		if len(r.broken[r.splitOf[i]]) > 0 {
 			continue
 		}
-		parts, err := table.Parts(ctx, f)
+		f, err := table.Index(ctx, f)
+		parts := 0
+		if err == nil {
+			r.list[i] = f
+			parts, err = table.Parts(ctx, f)
+		}
 		if err != nil {
 			if err := r.blame(i, err); err != nil {
 				return nil, err

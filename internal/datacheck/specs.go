@@ -59,6 +59,7 @@ type bound struct {
 	spec    manifest.CheckSpec
 	plan    Plan
 	settled []report.Finding
+	other   *compared // of a plan that compares, once known
 }
 
 // subject is what the entry is about, for findings that its rule does not make.
@@ -123,7 +124,13 @@ func (r *run) bindOne(spec manifest.CheckSpec) (*bound, error) {
 			of = append(of, splitSchema{s, r.schemas[s].Names()})
 		}
 		spec.Params = with(spec.Params, "schemas", of)
-	case splitOverlap.ID:
+	case schemaChange.ID:
+		spec.Params = with(spec.Params, "files", r.filesSchema(splits))
+	case tableFreshness.ID:
+		if r.opts.Now != nil {
+			spec.Params = with(spec.Params, "now", r.opts.Now())
+		}
+	case splitOverlap.ID, splitNearOverlap.ID, splitRatio.ID, labelNew.ID, leakageDate.ID:
 		spec.Params = with(spec.Params, "files", splitFiles{r.splitOf, absent})
 	}
 	names := append(slices.Clone(spec.Columns), spec.GroupBy...)
@@ -200,8 +207,9 @@ type union struct {
 	absent map[string]string
 }
 
-func (r *run) union(splits []string) (have table.Schema, absent map[string]string) {
-	absent = map[string]string{}
+// filesSchema returns the columns of some splits together, with the types that
+// the files give them: those of the first split that has them.
+func (r *run) filesSchema(splits []string) (have table.Schema) {
 	for _, s := range splits {
 		for _, f := range r.schemas[s] {
 			if have.Index(f.Name) < 0 {
@@ -209,6 +217,12 @@ func (r *run) union(splits []string) (have table.Schema, absent map[string]strin
 			}
 		}
 	}
+	return have
+}
+
+func (r *run) union(splits []string) (have table.Schema, absent map[string]string) {
+	absent = map[string]string{}
+	have = r.filesSchema(splits)
 	for i, f := range have {
 		for _, s := range splits {
 			if r.schemas[s].Index(f.Name) < 0 {
