@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
-	"path/filepath"
+	"slices"
 
 	"github.com/waybill-dev/waybill/internal/datacheck"
 	"github.com/waybill-dev/waybill/internal/evaluate"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imagecheck"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/modelcheck"
 	"github.com/waybill-dev/waybill/internal/report"
@@ -45,22 +45,30 @@ func one(ctx context.Context, w *workspace.Workspace, t Target) ([]report.Findin
 	return append(findings, more...), sections, err
 }
 
-// data runs the data checks. A dataset without tables (images, text) and
-// without checks on columns has nothing for them to read.
+// data runs the checks of images, and those of rows on what is left: the
+// tables. A dataset without tables (images, text) and without checks on columns
+// has nothing for them to read.
 func data(ctx context.Context, w *workspace.Workspace, t Target) ([]report.Finding, []report.Section, error) {
 	a := t.Artifact
-	files, tables := map[string][]table.File{}, 0
-	for _, f := range t.Files {
-		if table.Format(f.Path) != "" {
-			tables++
+	images, rest, read := imagecheck.Divide(a, t.Files)
+	if len(images) > 0 {
+		findings, err := imagecheck.Run(ctx, a, t.Dir, t.Files, imagecheck.Options{Samples: w.Project.Samples})
+		if err != nil || len(read) == 0 && len(rest) == 0 && len(a.Dataset.Columns) == 0 {
+			return findings, nil, err
 		}
-		files[f.Split] = append(files[f.Split], table.File{Name: path.Join(a.Dir(), f.Path), Path: filepath.Join(t.Dir, filepath.FromSlash(f.Path))})
+		of := *a // the rest
+		of.Checks, t.Artifact, t.Files = rest, &of, read
+		more, sections, err := data(ctx, w, t)
+		return append(findings, more...), sections, err
 	}
-	if tables == 0 && len(a.Checks) == 0 && len(a.Dataset.Columns) == 0 {
+	tables := slices.ContainsFunc(t.Files, func(f manifest.File) bool { return table.Format(f.Path) != "" })
+	if !tables && len(a.Checks) == 0 && len(a.Dataset.Columns) == 0 {
 		return []report.Finding{{Check: "files.present", Group: report.GroupData, Verdict: report.Pass, Artifact: a.Name, Location: a.Pos.Location(),
 			Message: fmt.Sprintf("%d files are there; none is a table, so there are no rows to check", len(t.Files))}}, nil, nil
 	}
-	return datacheck.Run(ctx, a, files, datacheck.Options{Samples: w.Project.Samples, Now: w.Now})
+	b := &baselines{w: w, t: t, scratch: &scratch{}}
+	findings, sections, err := datacheck.Run(ctx, a, t.tables(), datacheck.Options{Samples: w.Project.Samples, Now: w.Now, Baselines: b})
+	return findings, sections, errors.Join(err, b.scratch.remove())
 }
 
 // lineage says whether datasets have moved on since the model was made.

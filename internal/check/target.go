@@ -12,20 +12,23 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/waybill-dev/waybill/internal/artifact"
 	"github.com/waybill-dev/waybill/internal/datacheck"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/imagecheck"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/modelcheck"
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/table"
 	"github.com/waybill-dev/waybill/internal/transfer"
 	"github.com/waybill-dev/waybill/internal/workspace"
 )
 
 // Parser reads manifests with the parameters of all check catalogs.
 func Parser() (*manifest.Parser, error) {
-	return manifest.NewParser(modelcheck.Schemas(), datacheck.Schemas())
+	return manifest.NewParser(modelcheck.Schemas(), slices.Concat(datacheck.Schemas(), imagecheck.Schemas()))
 }
 
 // Target is an artifact with the bytes to check.
@@ -41,17 +44,48 @@ type Target struct {
 	PredictionsDigest ref.Digest
 }
 
-// Working is the artifact as it stands in the working tree.
+// Table says how one of the artifact's files is read as a table.
+func (t Target) Table(f manifest.File) table.File {
+	out := table.File{Name: path.Join(t.Artifact.Dir(), f.Path), Path: filepath.Join(t.Dir, filepath.FromSlash(f.Path))}
+	if d := t.Artifact.Dataset; d != nil {
+		out.Dialect = table.Dialect(d.CSV)
+	}
+	return out
+}
+
+// Tables are the files that can be read as tables, of one split or, for "",
+// of all.
+func (t Target) Tables(split string) []table.File {
+	var out []table.File
+	for _, f := range t.Files {
+		if (split == "" || f.Split == split) && table.Format(f.Path) != "" {
+			out = append(out, t.Table(f))
+		}
+	}
+	return out
+}
+
+// tables are the files by split.
+func (t Target) tables() map[string][]table.File {
+	out := map[string][]table.File{}
+	for _, f := range t.Files {
+		out[f.Split] = append(out[f.Split], t.Table(f))
+	}
+	return out
+}
+
+// Working is the artifact as it stands in the working tree. With an error that
+// is fs.ErrNotExist, files are missing; the target has the lock all the same.
 func Working(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact) (Target, error) {
 	t := Target{Artifact: a, Dir: w.Dir(a)}
 	var err error
+	if t.Lock, err = w.Lock(a); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return t, err
+	}
 	if t.Files, err = artifact.Scan(ctx, w.Root(), a, w.Stats(), nil); err != nil {
 		return t, err
 	}
 	if t.Content, err = manifest.ContentDigest(t.Files); err != nil {
-		return t, err
-	}
-	if t.Lock, err = w.Lock(a); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return t, err
 	}
 	if a.Model != nil && a.Model.Evaluation != nil {
@@ -65,6 +99,19 @@ func Working(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact) 
 		}
 	}
 	return t, nil
+}
+
+// Absent tells whether none of the files that the lock names is in the working
+// tree, as in a clone into which nothing was pulled.
+func Absent(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, lock *manifest.Lock) bool {
+	if len(lock.Files) == 0 { // too many to be named
+		_, err := artifact.Scan(ctx, w.Root(), a, w.Stats(), nil)
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	return !slices.ContainsFunc(lock.Files, func(f manifest.File) bool {
+		_, err := os.Lstat(filepath.Join(w.Dir(a), filepath.FromSlash(f.Path)))
+		return err == nil
+	})
 }
 
 // setSplits says of each file to which split it belongs: what the lock says, or

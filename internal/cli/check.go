@@ -1,7 +1,9 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -17,7 +19,7 @@ func (a *app) checkCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "check [REFERENCE…]",
 		Short: "Run the checks and gates and explain each failure",
-		Long: `A bare name is the working tree; NAME@VERSION and NAME#STAGE are fetched from the registry and checked by the
+		Long: `A bare name is the working tree or, where its files were not pulled, what the lock names; NAME@VERSION and NAME#STAGE are fetched from the registry and checked by the
 manifest they were registered with. Without names: everything in the working tree. Exits 1 on FAIL, 3 on INCONCLUSIVE.`,
 		Example: "  waybill check\n  waybill check reviews --format markdown\n  waybill check sentiment#production",
 		RunE:    func(_ *cobra.Command, names []string) error { return a.check(names) },
@@ -66,7 +68,15 @@ func (a *app) target(w *workspace.Workspace, r ref.Reference, dir string) (check
 		if err != nil {
 			return check.Target{}, err
 		}
-		return check.Working(a.ctx, w, m)
+		t, err := check.Working(a.ctx, w, m)
+		if !errors.Is(err, fs.ErrNotExist) || t.Lock == nil || !t.Lock.Pushed() || !check.Absent(a.ctx, w, m, t.Lock) {
+			return t, err
+		}
+		a.note("%s: its files are not here; taking those that the lock names (%s) from the registry", m.Name, t.Lock.ContentDigest.Short())
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return t, err
+		}
+		return check.Fetched(a.ctx, w, m, t.Lock, dir)
 	}
 	l, err := w.Ledger(a.ctx)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"fmt"
 	"github.com/waybill-dev/waybill/internal/datacheck"
 	"github.com/waybill-dev/waybill/internal/demo"
+	"github.com/waybill-dev/waybill/internal/imagecheck"
 	"github.com/waybill-dev/waybill/internal/modelcheck"
 	"github.com/waybill-dev/waybill/schemas"
 )
@@ -66,7 +68,7 @@ func (a *app) schemaCommand() *cobra.Command {
 			case "model":
 				data, err = schemas.Model(modelcheck.Schemas())
 			case "dataset":
-				data, err = schemas.Dataset(datacheck.Schemas())
+				data, err = schemas.Dataset(slices.Concat(datacheck.Schemas(), imagecheck.Schemas()))
 			}
 			if err != nil {
 				return err

@@ -287,7 +287,7 @@ func (a *app) diffData(w *workspace.Workspace, from, to diffSide, key []string) 
 	}
 	defer os.RemoveAll(scratch)
 	have := func(s diffSide, files []manifest.File, folder string) (datadiff.Side, error) {
-		side := datadiff.Side{Dir: s.dir, Name: s.artifact.Dir(), Files: files}
+		side := datadiff.Side{Dir: s.dir, Name: s.artifact.Dir(), Files: files, CSV: s.artifact.Dataset.CSV}
 		if s.dir != "" || len(files) == 0 {
 			return side, nil
 		}

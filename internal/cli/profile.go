@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,8 +17,9 @@ import (
 
 func (a *app) profileCommand() *cobra.Command {
 	var shard string
+	var dialect dialectFlags
 	c := &cobra.Command{
-		Use:   "profile FILE…",
+		Use:   "profile FILE…|REFERENCE",
 		Short: "What is in the columns of CSV, JSON lines and Parquet files",
 		Long: `Reads the files in one pass and bounded memory, and tells of every column how many values and nulls it has, how many
 different ones, extremes, mean and quantiles, the most frequent values, lengths and patterns. Columns of at
@@ -25,11 +27,13 @@ most 10,000 different values are described exactly. --shard lets each job of a m
 "profile merge" makes one profile of theirs.`,
 		Example: `  waybill profile data/train.parquet
   waybill profile 'data/*.csv' --format json --output profile.json
+  waybill profile reviews@v1.2.0:train
   waybill profile data/*.parquet --shard 2/4 --format json > 2.json
   waybill profile merge 1.json 2.json 3.json 4.json`,
 		Args: cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return a.profileFiles(args, shard) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.profileFiles(args, shard, dialect) },
 	}
+	dialect.add(c)
 	c.Flags().StringVar(&shard, "shard", "", "read only the i-th of n shares of the data: i/n")
 	c.AddCommand(&cobra.Command{
 		Use:   "merge PROFILE…",
@@ -44,10 +48,19 @@ different ones depend on how the rows were shared out.`,
 	return c
 }
 
-func (a *app) profileFiles(args []string, shard string) error {
+func (a *app) profileFiles(args []string, shard string, flags dialectFlags) error {
+	if r, ok := a.asReference(args[0]); ok && len(args) == 1 {
+		if shard != "" {
+			return usageError{errors.New("--shard is for files")}
+		}
+		return a.profileReference(r)
+	}
+	dialect, err := flags.dialect()
+	if err != nil {
+		return err
+	}
 	var opts profile.ScanOptions
 	if shard != "" {
-		var err error
 		if opts.Shard, err = profile.ParseShard(shard); err != nil {
 			return usageError{fmt.Errorf("--%w", err)}
 		}
@@ -58,7 +71,8 @@ func (a *app) profileFiles(args []string, shard string) error {
 	}
 	files := make([]table.File, len(names))
 	for i, n := range names {
-		files[i] = table.File{Name: n, Path: a.inDir(n)}
+		files[i] = table.File{Name: n, Path: a.inDir(n), Dialect: dialect}
+		a.noteAssumed(files[i])
 	}
 	s, err := profile.Scan(a.ctx, files, opts)
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/artifact"
 	"github.com/waybill-dev/waybill/internal/cas"
+	"github.com/waybill-dev/waybill/internal/check"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/lock"
 	"github.com/waybill-dev/waybill/internal/manifest"
@@ -23,11 +24,13 @@ import (
 
 func (a *app) pushCommand() *cobra.Command {
 	var chunk string
+	var withoutProfiles bool
 	c := &cobra.Command{
 		Use:   "push [NAME…]",
-		Short: "Bring bytes and predictions to the registry and write the locks",
-		Long: `Uploads what the registry does not have, attaches predictions as evidence, and then writes the lock: a push
-that is cut off leaves the lock as it was, and running it again sends only the rest. Without names: everything.
+		Short: "Bring bytes, predictions and profiles to the registry and write the locks",
+		Long: `Uploads what the registry does not have, attaches predictions and the profiles of tables as evidence, and then writes the
+lock: a push that is cut off leaves the lock as it was, and running it again sends only the rest. Without names: everything.
+Only tables that changed are profiled; checks that compare with this version then need not fetch it.
 How a registry takes uploads is chosen by its host; --profile and --chunk are for hosts that stand before others.`,
 		Example: "  waybill push\n  waybill push sentiment\n  waybill push --chunk 4MiB      # a proxy limits the size of a request",
 		RunE: func(_ *cobra.Command, names []string) error {
@@ -41,9 +44,10 @@ How a registry takes uploads is chosen by its host; --profile and --chunk are fo
 					a.chunk = -1
 				}
 			}
-			return a.push(names)
+			return a.push(names, !withoutProfiles)
 		},
 	}
+	c.Flags().BoolVar(&withoutProfiles, "without-profiles", false, "do not profile the tables of datasets")
 	c.Flags().StringVar(&chunk, "chunk", "", "send blobs in requests of this size, 0 for whole ones (default by registry)")
 	c.Flags().StringVar(&a.profile, "profile", "", "treat the registry as generic, ghcr, ecr, gar, acr, dockerhub or quay (default by host)")
 	return c
@@ -61,7 +65,7 @@ type pushed struct {
 	Image         string     `json:"image,omitempty"` // for a volume of Kubernetes
 }
 
-func (a *app) push(names []string) error {
+func (a *app) push(names []string, profiles bool) error {
 	w, err := a.open()
 	if err != nil {
 		return err
@@ -76,7 +80,7 @@ func (a *app) push(names []string) error {
 	}
 	out := []pushed{}
 	for _, m := range artifacts {
-		p, err := a.pushOne(w, m)
+		p, err := a.pushOne(w, m, profiles)
 		if err != nil {
 			return fmt.Errorf("push %s: %w", m.Name, err)
 		}
@@ -94,7 +98,7 @@ func (a *app) push(names []string) error {
 		report.TableSection("", []string{"artifact", "content", ">sent", ">there", ">bytes", "lock", "repository"}, rows))
 }
 
-func (a *app) pushOne(w *workspace.Workspace, m *manifest.Artifact) (pushed, error) {
+func (a *app) pushOne(w *workspace.Workspace, m *manifest.Artifact, profiles bool) (pushed, error) {
 	var out pushed
 	hashing := a.progress("hashing", m.Name, 0)
 	r, err := lock.Compute(a.ctx, w, m, lock.Options{Progress: hashing.bytes})
@@ -121,6 +125,11 @@ func (a *app) pushOne(w *workspace.Workspace, m *manifest.Artifact) (pushed, err
 	}
 	for _, item := range r.Evidence {
 		if _, err := evidence.Attach(a.ctx, repo, r.Encoding.Desc, item); err != nil {
+			return out, err
+		}
+	}
+	if profiles && m.Dataset != nil {
+		if err := a.pushProfiles(w, m, repo, r); err != nil {
 			return out, err
 		}
 	}
@@ -177,6 +186,26 @@ func (a *app) send(w *workspace.Workspace, m *manifest.Artifact, repo registry.R
 		return stats, err
 	}
 	return stats, artifact.PushIndex(a.ctx, repo, r.Encoding, artifact.Changed(r.Files, r.Previous.Files), open)
+}
+
+// pushProfiles attaches the profiles of the tables. What cannot be read as a
+// table has none; that is for the checks to fail.
+func (a *app) pushProfiles(w *workspace.Workspace, m *manifest.Artifact, repo registry.Repository, r *lock.Result) error {
+	reading := a.progress("profiling", m.Name, 0)
+	set, err := check.MakeProfiles(a.ctx, w, check.Target{Artifact: m, Dir: w.Dir(m), Files: r.Files, Content: r.Lock.ContentDigest, Lock: r.Previous}, reading.bytes)
+	reading.end()
+	if err != nil || len(set.Entries) == 0 {
+		return err
+	}
+	for _, skipped := range set.Skipped {
+		a.warn(fmt.Sprintf("no profile: %v", skipped))
+	}
+	item, err := set.Evidence(a.ctx)
+	if err != nil {
+		return err
+	}
+	_, err = evidence.Attach(a.ctx, repo, r.Encoding.Desc, item)
+	return err
 }
 
 // sendImage brings the image of r into repo, names it tag, adds to stats what

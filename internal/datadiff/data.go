@@ -53,6 +53,7 @@ type Side struct {
 	Dir   string          // where the files stand
 	Name  string          // of that folder, as messages show it
 	Files []manifest.File // to be read: those of Differing
+	CSV   manifest.CSV    // how those are written that are CSV
 }
 
 // Options say how to compare.
@@ -174,7 +175,7 @@ func newSide(s Side, files []manifest.File, split string, first int) *side {
 	out := &side{first: first}
 	for _, f := range files {
 		if f.Split == split {
-			out.files = append(out.files, table.File{Name: path.Join(s.Name, f.Path), Path: filepath.Join(s.Dir, filepath.FromSlash(f.Path))})
+			out.files = append(out.files, table.File{Name: path.Join(s.Name, f.Path), Path: filepath.Join(s.Dir, filepath.FromSlash(f.Path)), Dialect: table.Dialect(s.CSV)})
 		}
 	}
 	return out
