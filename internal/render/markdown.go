@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"regexp"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/report"
@@ -88,6 +89,9 @@ func whichCheck(f *report.Finding) string {
 		parts = append(parts, strong(f.Artifact))
 	}
 	name := code(ruleName(f))
+	if ownDoc.MatchString(f.Doc) {
+		name = "[" + name + "](" + f.Doc + ")"
+	}
 	if f.Subject != "" {
 		name += " " + code(f.Subject)
 	}
@@ -97,6 +101,10 @@ func whichCheck(f *report.Finding) string {
 	}
 	return strings.Join(parts, "<br>")
 }
+
+// ownDoc is the documentation of a check. Reports may come from anybody: only
+// links to this project's pages become links.
+var ownDoc = regexp.MustCompile(`^https://waybill\.dev/[a-z0-9./#-]+$`)
 
 func strong(s string) string {
 	if s == "" {

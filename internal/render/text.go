@@ -152,6 +152,9 @@ func (p *printer) finding(f *report.Finding) {
 	if f.Hint != "" {
 		p.paragraph("  "+p.styled("→", blue)+" ", "    ", visible(f.Hint))
 	}
+	if f.Doc != "" {
+		p.paragraph("  "+p.styled("see ", dim), "      ", visible(f.Doc))
+	}
 }
 
 // checkName is the rule with its subject.
@@ -170,7 +173,6 @@ func (p *printer) details(f *report.Finding) {
 		}
 		p.labelled(key, string(value))
 	}
-	p.labelled("see", f.Doc)
 }
 
 func (p *printer) labelled(label, text string) {
