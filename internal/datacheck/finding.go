@@ -5,11 +5,19 @@ import (
 	"math"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/report"
+)
+
+// How reports write things, by short names.
+var (
+	percent    = report.Percent
+	count      = report.Count
+	shown      = report.Rounded
+	mask       = report.Mask
+	escapeLong = report.Visible
 )
 
 // maxSample is how many characters of a value are shown.
@@ -133,19 +141,6 @@ func (f *Facts) sample(value string) (string, bool) {
 	return "", false
 }
 
-// mask keeps the form of a value: letters become x, digits 9.
-func mask(s string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsLetter(r) || unicode.IsMark(r):
-			return 'x'
-		case unicode.IsNumber(r):
-			return '9'
-		}
-		return r
-	}, s)
-}
-
 // escape makes text from data fit to be shown: control characters as Go
 // escapes them, and not too long.
 func escape(s string) string {
@@ -169,28 +164,12 @@ func shownText(s string) string {
 	return escapeLong(s)
 }
 
-// percent writes a share with three digits that count, and never claims 0 %
-// or 100 % of what is only close to it.
-func percent(share float64) string {
-	p := 100 * share
-	switch {
-	case p > 0 && p < 0.001:
-		return "<0.001 %"
-	case p > 99.9 && p < 100:
-		return strconv.FormatFloat(min(p, 99.999), 'f', 3, 64) + " %"
-	}
-	return strconv.FormatFloat(p, 'g', 3, 64) + " %"
-}
-
 func number(v float64) string {
 	if a := math.Abs(v); a == 0 || a >= 1e-6 && a < 1e15 {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}
 	return strconv.FormatFloat(v, 'g', -1, 64)
 }
-
-// count writes a number of things: "1 row", "1,000 rows".
-func count(n int64, noun string) string { return report.Thousands(n) + " " + isAre(n, noun, noun+"s") }
 
 func isAre(n int64, singular, plural string) string {
 	if n == 1 {

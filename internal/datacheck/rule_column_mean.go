@@ -3,7 +3,6 @@ package datacheck
 import (
 	"fmt"
 	"math"
-	"strconv"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/profile"
@@ -101,13 +100,4 @@ func (s statistic) finding(f Facts) report.Finding {
 	out.Message = fmt.Sprintf("%s: the %s of %s is %s, expected %s", s.column, s.what, count(s.numbers, "value"), out.Observed, limits)
 	out.Details = map[string]any{"value": shown(s.value), "rows": s.numbers}
 	return out
-}
-
-// shown rounds a computed number to the nine digits that reports show.
-func shown(v float64) float64 {
-	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 9, 64), 64)
-	if err != nil {
-		return v
-	}
-	return r
 }

@@ -26,6 +26,9 @@ type Options struct {
 	// Baselines finds what checks compare with; nil when there is no
 	// repository, which leaves such checks INCONCLUSIVE.
 	Baselines Baselines
+	// ReadFile reads a file of the repository, by its slash-separated path from
+	// the root, for checks that name one; nil when there is no repository.
+	ReadFile func(path string) ([]byte, error)
 }
 
 // run is the state of one Run.
@@ -192,16 +195,6 @@ func (r *run) blame(i int, err error) error {
 	}
 	r.broken[split] = append(r.broken[split], f)
 	return nil
-}
-
-// escapeLong is escape for messages, which may quote what a file holds.
-func escapeLong(s string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 {
-			return '\uFFFD'
-		}
-		return c
-	}, s)
 }
 
 // unread returns the first of some splits whose data is not usable, "" if all

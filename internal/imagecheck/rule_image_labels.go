@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/report"
@@ -125,7 +124,7 @@ func (d *dataset) named(ctx context.Context, list, column string) ([]report.Find
 		if err != nil {
 			return nil, err
 		}
-		return []report.Finding{{Verdict: report.Fail, Subject: "labels", Message: oneLine(data.Error()), Expected: "a table that can be read to its end", Observed: oneLine(data.Reason)}}, nil
+		return []report.Finding{{Verdict: report.Fail, Subject: "labels", Message: report.Visible(data.Error()), Expected: "a table that can be read to its end", Observed: report.Visible(data.Reason)}}, nil
 	}
 	r, err := table.Open(ctx, table.File{Name: name, Path: filepath.Join(d.dir, filepath.FromSlash(list))}, table.Options{Columns: []string{column}})
 	if err != nil {
@@ -179,27 +178,9 @@ func (d *dataset) sample(value string) string {
 	case manifest.SamplesFull:
 		return value
 	case manifest.SamplesMasked:
-		return strings.Map(func(r rune) rune {
-			switch {
-			case unicode.IsLetter(r) || unicode.IsMark(r):
-				return 'x'
-			case unicode.IsNumber(r):
-				return '9'
-			}
-			return r
-		}, value)
+		return report.Mask(value)
 	}
 	return ""
-}
-
-// oneLine is text with what a terminal would act on taken out.
-func oneLine(s string) string {
-	return strings.Map(func(c rune) rune {
-		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 {
-			return '\uFFFD'
-		}
-		return c
-	}, s)
 }
 
 func listed(names []string) string {

@@ -13,6 +13,14 @@ const (
 	maxShown    = 80 // characters of a path or reason
 )
 
+// How reports write things, by short names.
+var (
+	percent = report.Percent
+	count   = report.Count
+	plural  = report.Plural
+	shown   = report.Rounded
+)
+
 // tally is the outcome of a check that counts files.
 type tally struct {
 	subject  string
@@ -146,41 +154,4 @@ func escape(s string) string {
 	}
 	q := strconv.Quote(s)
 	return strings.ReplaceAll(q[1:len(q)-1], `\"`, `"`)
-}
-
-// percent writes a share with three digits that count, and never claims 0 %
-// or 100 % of what is only close to it.
-func percent(share float64) string {
-	p := 100 * share
-	switch {
-	case p > 0 && p < 0.001:
-		return "<0.001 %"
-	case p > 99.9 && p < 100:
-		return strconv.FormatFloat(min(p, 99.999), 'f', 3, 64) + " %"
-	}
-	return strconv.FormatFloat(p, 'g', 3, 64) + " %"
-}
-
-// shown rounds a statistic to 9 significant digits.
-func shown(v float64) float64 {
-	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'g', 9, 64), 64)
-	if err != nil {
-		return v
-	}
-	return r
-}
-
-// count writes a number of things: "1 image", "1,000 images".
-func count(n int64, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return report.Thousands(n) + " " + plural(noun)
-}
-
-func plural(noun string) string {
-	if strings.HasSuffix(noun, "s") {
-		return noun + "es"
-	}
-	return noun + "s"
 }
