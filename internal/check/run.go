@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
+	"os"
 	"slices"
 
 	"github.com/waybill-dev/waybill/internal/datacheck"
@@ -67,8 +70,40 @@ func data(ctx context.Context, w *workspace.Workspace, t Target) ([]report.Findi
 			Message: fmt.Sprintf("%d files are there; none is a table, so there are no rows to check", len(t.Files))}}, nil, nil
 	}
 	b := &baselines{w: w, t: t, scratch: &scratch{}}
-	findings, sections, err := datacheck.Run(ctx, a, t.tables(), datacheck.Options{Samples: w.Project.Samples, Now: w.Now, Baselines: b})
+	findings, sections, err := datacheck.Run(ctx, a, t.tables(), datacheck.Options{Samples: w.Project.Samples, Now: w.Now, Baselines: b, ReadFile: named(w.Root())})
 	return findings, sections, errors.Join(err, b.scratch.remove())
+}
+
+// maxNamed is how large a file may be that a check names.
+const maxNamed = 4 << 20
+
+// named reads files of the working tree at dir that checks name, such as
+// contracts. Symbolic links do not lead out of it.
+func named(dir string) func(string) ([]byte, error) {
+	return func(name string) ([]byte, error) {
+		root, err := os.OpenRoot(dir)
+		if err != nil {
+			return nil, err
+		}
+		defer root.Close()
+		info, err := root.Stat(name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil, errors.New("there is no such file in the working tree")
+		case err != nil:
+			return nil, err
+		case !info.Mode().IsRegular():
+			return nil, errors.New("it is no regular file")
+		case info.Size() > maxNamed:
+			return nil, fmt.Errorf("it has %d bytes, at most %d are read", info.Size(), maxNamed)
+		}
+		f, err := root.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		return io.ReadAll(io.LimitReader(f, maxNamed))
+	}
 }
 
 // lineage says whether datasets have moved on since the model was made.

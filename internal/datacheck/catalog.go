@@ -37,6 +37,7 @@ var rules = []Rule{
 	tableGaps,
 	schemaRule,
 	schemaChange,
+	contractRule,
 	columnNotNull,
 	columnNullRate,
 	columnMissingTokens,

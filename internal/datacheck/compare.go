@@ -124,24 +124,19 @@ func (r *run) baseline(ctx context.Context, with Against) (*Baseline, error) {
 
 // history looks up the earlier versions that a check looks at.
 func (r *run) history(ctx context.Context, c *bound) error {
+	c.other = &compared{}
 	if r.opts.Baselines == nil {
-		c.settle(noHistory(c, errors.New("this dataset is checked without its repository")))
 		return nil
 	}
-	past, err := r.opts.Baselines.History(ctx, c.plan.Compare.History)
-	if err != nil {
-		c.settle(noHistory(c, err))
-		return ctx.Err()
+	var err error
+	if c.other.history, err = r.opts.Baselines.History(ctx, c.plan.Compare.History); err == nil {
+		return nil
 	}
-	c.other = &compared{history: past}
-	return nil
-}
-
-func noHistory(c *bound, err error) report.Finding {
-	return report.Finding{
+	c.settle(report.Finding{
 		Verdict: report.Inconclusive, Subject: c.subject(), Expected: "earlier versions to compare with", Observed: "none",
 		Message: "cannot be compared with earlier versions: " + escapeLong(err.Error()),
-	}
+	})
+	return ctx.Err()
 }
 
 // settle decides a check without its rows.

@@ -195,7 +195,7 @@ func (r *run) judgeGroups(c *bound, s *set, index int) ([]report.Finding, error)
 // complete fills in what all findings of a check share.
 func (r *run) complete(f report.Finding, c *bound) report.Finding {
 	f.Check, f.Group, f.Artifact, f.Doc = c.spec.Check, report.GroupData, r.artifact.Name, docs+c.spec.Check
-	f.Rule = cmp.Or(f.Rule, c.spec.Check)
+	f.Rule = cmp.Or(f.Rule, c.part, c.spec.Check)
 	f.Severity = cmp.Or(c.spec.Severity, report.Error)
 	if f.Location == nil {
 		f.Location = c.spec.Pos.Location()

@@ -7,7 +7,7 @@ import (
 
 var columnMedian = Rule{
 	ID:     "column.median",
-	Doc:    "The median of the numbers of the column lies between min and max; nulls are not looked at. It is exact, and INCONCLUSIVE past 4,194,304 numbers.",
+	Doc:    "The median of the numbers of the column lies between min and max; nulls are not looked at. The verdict is exact; of many different numbers the median is shown as about what it is.",
 	Params: boundsParams{},
 	Bind: func(spec manifest.CheckSpec, schema table.Schema) (Plan, error) {
 		var p boundsParams

@@ -164,6 +164,58 @@ func (p columnOutliersParams) judge(spec manifest.CheckSpec, m outlierMethod, fa
 	return out
 }
 
+// quantile is the q-quantile of values, of which there is at least one; it
+// sorts them.
+func quantile(values []float64, q float64) float64 {
+	slices.Sort(values)
+	low, high, part := ranks(int64(len(values)), q)
+	return between(values[low], values[high], part)
+}
+
+// maxKept is how many numbers one check keeps, of all groups together: 32 MiB.
+const maxKept = 4 << 20
+
+// numbers is the RowCheck that keeps the numbers of a column.
+type numbers struct {
+	column string
+	kept   *atomic.Int64 // by all shards and groups of the check
+	most   int64
+	count  int64 // values that are not null
+	others int64 // of them that are no finite numbers
+	values []float64
+}
+
+func (n *numbers) Observe(b *table.Batch) {
+	c := b.Column(n.column)
+	if c == nil {
+		return
+	}
+	before := len(n.values)
+	for i := range b.Rows {
+		if c.Null(i) {
+			continue
+		}
+		n.count++
+		if v, ok := c.Float(i); !ok || math.IsNaN(v) || math.IsInf(v, 0) {
+			n.others++
+		} else {
+			n.values = append(n.values, v)
+		}
+	}
+	// Every number is counted once, so whether there are too many does not
+	// depend on the order in which the shards come.
+	if n.kept.Add(int64(len(n.values)-before)) > n.most {
+		n.values = nil
+	}
+}
+
+func (n *numbers) Merge(later RowCheck) {
+	o := later.(*numbers)
+	n.count += o.count
+	n.others += o.others
+	n.values = append(n.values, o.values...)
+}
+
 // minOutlierNumbers is how many numbers it takes to speak of the others.
 const minOutlierNumbers = 5
 

@@ -1,12 +1,11 @@
 package datacheck
 
 import (
-	"fmt"
 	"math"
-	"slices"
-	"sync/atomic"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
+	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/table"
 )
@@ -18,13 +17,9 @@ type columnQuantileParams struct {
 	Max *float64 `param:"max" doc:"Largest number allowed."`
 }
 
-// maxKept is how many numbers one check of a quantile keeps, of all groups
-// together: 32 MiB. A quantile of more numbers would have to be estimated.
-const maxKept = 4 << 20
-
 var columnQuantile = Rule{
 	ID:     "column.quantile",
-	Doc:    "A quantile of the numbers of the column lies between min and max; nulls are not looked at. It is exact, and INCONCLUSIVE past 4,194,304 numbers.",
+	Doc:    "A quantile of the numbers of the column lies between min and max; nulls are not looked at. The verdict is exact; of many different numbers the quantile is shown as about what it is.",
 	Params: columnQuantileParams{},
 	Bind: func(spec manifest.CheckSpec, schema table.Schema) (Plan, error) {
 		var p columnQuantileParams
@@ -51,80 +46,139 @@ func bindQuantile(plan Plan, spec manifest.CheckSpec, schema table.Schema, what 
 	if t := schema[schema.Index(column)].Type; !t.Kind.Numeric() && t.Kind != table.Untyped {
 		return wrongType(plan, column, t, "numbers"), nil
 	}
-	plan.Needs.Add(column, 0)
-	kept := new(atomic.Int64)
-	plan.Rows = func() RowCheck { return &numbers{column: column, kept: kept, most: maxKept} }
+	plan.Needs.Add(column, profile.Spread)
+	plan.Needs.Grouped = len(spec.GroupBy) > 0
+	plan.Rows = func() RowCheck { return newBounded(column, bounds) }
 	plan.Judge = func(f Facts) []report.Finding {
-		n := f.Check.(*numbers)
-		s := statistic{column: column, what: what, bounds: bounds, values: n.count, numbers: n.count - n.others, atLeast: 1}
-		if n.kept.Load() > n.most {
-			return []report.Finding{{
-				Verdict: report.Inconclusive, Subject: column, Expected: fmt.Sprintf("at most %s", count(n.most, "number")), Observed: "more numbers",
-				Message: fmt.Sprintf("%s: there are more than %s, of which no exact quantile is kept", column, count(n.most, "number")),
-				Hint:    "look at fewer rows with where: or split:",
-			}}
+		s := statistic{column: column, what: what, bounds: bounds, atLeast: 1}
+		c := f.Profile.Columns[column]
+		if c == nil {
+			return []report.Finding{s.finding(f)}
 		}
-		if len(n.values) > 0 {
-			s.value = quantile(n.values, q)
+		s.values, s.numbers = c.Rows-c.Nulls, c.Numbers
+		about := false
+		if c.Numbers > 0 {
+			s.value, about = f.Check.(*bounded).quantile(c, q)
 		}
-		return []report.Finding{s.finding(f)}
+		out := s.finding(f)
+		if about && out.Details != nil {
+			out.Message = strings.Replace(out.Message, " is "+out.Observed+", expected", " is about "+out.Observed+", expected", 1)
+			out.Observed = "about " + out.Observed
+			out.Details["within"] = shown(c.Within)
+		}
+		return []report.Finding{out}
 	}
 	return plan, nil
 }
 
-// numbers is the RowCheck that keeps the numbers of a column.
-type numbers struct {
+// bounded is the RowCheck of a quantile, which need not be known to know on
+// which side of a bound it lies: the quantile is between two numbers next to
+// each other in their order. How many are on this side of the bound tells
+// whether both of them are on one side; if not, they are the two numbers
+// closest to the bound.
+type bounded struct {
 	column string
-	kept   *atomic.Int64 // by all shards and groups of the check
-	most   int64
-	count  int64 // values that are not null
-	others int64 // of them that are no finite numbers
-	values []float64
+	sides  []*side // of min and max, as far as they are given
 }
 
-func (n *numbers) Observe(b *table.Batch) {
-	c := b.Column(n.column)
+// side is what is known of the numbers on either side of a bound. Those equal to
+// it are above min, and below max: where they are allowed.
+type side struct {
+	bound float64
+	isMax bool
+	below int64
+	lower float64 // the largest below, if there is one
+	upper float64 // the smallest above, or infinity
+}
+
+func newBounded(column string, bounds boundsParams) *bounded {
+	out := &bounded{column: column}
+	add := func(bound *float64, isMax bool) {
+		if bound != nil {
+			out.sides = append(out.sides, &side{*bound, isMax, 0, math.Inf(-1), math.Inf(1)})
+		}
+	}
+	add(bounds.Min, false)
+	add(bounds.Max, true)
+	return out
+}
+
+func (s *side) add(v float64, n int64) {
+	if v < s.bound  {
+		s.below += n
+		s.lower = max(s.lower, v)
+	} else {
+		s.upper = min(s.upper, v)
+	}
+}
+
+func (q *bounded) Observe(b *table.Batch) {
+	c := b.Column(q.column)
 	if c == nil {
 		return
 	}
-	before := len(n.values)
 	for i := range b.Rows {
 		if c.Null(i) {
 			continue
 		}
-		n.count++
-		if v, ok := c.Float(i); !ok || math.IsNaN(v) || math.IsInf(v, 0) {
-			n.others++
-		} else {
-			n.values = append(n.values, v)
+		if v, ok := c.Float(i); ok && !math.IsNaN(v) && !math.IsInf(v, 0) {
+			for _, s := range q.sides {
+				s.add(v, 1)
+			}
 		}
 	}
-	// Every number is counted once, so whether there are too many does not
-	// depend on the order in which the shards come.
-	if n.kept.Add(int64(len(n.values)-before)) > n.most {
-		n.values = nil
+}
+
+func (q *bounded) Merge(later RowCheck) {
+	for i, o := range later.(*bounded).sides {
+		s := q.sides[i]
+		s.below += o.below
+		s.lower, s.upper = max(s.lower, o.lower), min(s.upper, o.upper)
 	}
 }
 
-func (n *numbers) Merge(later RowCheck) {
-	o := later.(*numbers)
-	n.count += o.count
-	n.others += o.others
-	n.values = append(n.values, o.values...)
+// quantile returns the q-quantile of a column with numbers. about says that it
+// may be another one on the same side of all bounds.
+func (q *bounded) quantile(c *profile.Column, of float64) (v float64, about bool) {
+	low, high, part := ranks(c.Numbers, of)
+	if low == high && low == 0 {
+		return c.Min, false
+	}
+	if low == high && low == c.Numbers-1 {
+		return c.Max, false
+	}
+	v, about = between(c.Nth(low), c.Nth(high), part), c.Within > 0
+	for _, s := range q.sides {
+		switch {
+		case high < s.below:
+			v = min(v, s.lower)
+		case low >= s.below:
+			v = max(v, s.upper)
+		default:
+			return between(s.lower, s.upper, part), false
+		}
+	}
+	return v, about
 }
 
-// quantile interpolates between the two values next to rank q*(n-1), counted
-// from 0: definition 7 of R. J. Hyndman and Y. Fan, "Sample Quantiles in
-// Statistical Packages" (1996), the default of R and NumPy. It sorts values,
-// of which there is at least one.
-func quantile(values []float64, q float64) float64 {
-	slices.Sort(values)
-	rank := float64(q * float64(len(values)-1))
-	low := min(int(rank), len(values)-1)
-	high := min(low+1, len(values)-1)
-	a, b, part := values[low], values[high], rank-float64(low)
+// ranks returns between which of n sorted numbers, counted from 0, the
+// q-quantile lies, and how far from the first: at q*(n-1), definition 7 of R. J.
+// Hyndman and Y. Fan, "Sample Quantiles in Statistical Packages" (1996), the
+// default of R and NumPy. When it is a number itself, low and high are the same.
+func ranks(n int64, q float64) (low, high int64, part float64) {
+	rank := float64(q * float64(n-1))
+	low = min(int64(rank), n-1)
+	if part = rank - float64(low); part == 0 {
+		return low, low, 0
+	}
+	return low, min(low+1, n-1), part
+}
+
+// between interpolates. The result is never past a or b, however it is rounded.
+func between(a, b, part float64) float64 {
+	v := float64(a*(1-part)) + float64(b*part)
 	if d := b - a; !math.IsInf(d, 0) {
-		return a + float64(part*d)
+		v = a + float64(part*d)
 	}
-	return float64(a*(1-part)) + float64(b*part)
+	return min(max(v, a), b)
 }

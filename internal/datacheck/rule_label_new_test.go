@@ -1,10 +1,13 @@
 package datacheck
 
 import (
+	"context"
 	"fmt"
+	"os"
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
+	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -93,6 +96,32 @@ func TestTooManyLabels(t *testing.T) {
 		}
 		if l := total.of[1]; (l.values == nil) != (last > maxLabels) || l.total != int64(last) {
 			t.Errorf("%v: %d values of %d", shards, len(l.values), l.total)
+		}
+	}
+}
+
+// TestLabelNewOfFormats holds that values are the same in all formats, and in
+// profiles.
+func TestLabelNewOfFormats(t *testing.T) {
+	rows := someReviews(300)
+	for _, column := range []string{"id", "text", "label", "lang", "price"} {
+		for _, names := range [][2]string{{"data.parquet", "data.csv"}, {"data.csv", "data.parquet"}, {"data.jsonl", "data.parquet"}} {
+			for _, profiles := range []bool{false, true} {
+				dir := t.TempDir()
+				if err := os.Mkdir(dir+"/baseline", 0o755); err != nil {
+					t.Fatal(err)
+				}
+				store(t, dir+"/"+names[0], rows[:200])
+				store(t, dir+"/baseline/"+names[1], rows)
+				a := parse(t, "apiVersion: waybill.dev/v1\nkind: Dataset\nname: reviews\nlicense: MIT\nfiles: [\"data.*\"]\nchecks:\n  - {check: label.new, against: \"#production\", column: "+column+"}\n")
+				findings, _, err := Run(context.Background(), a, expand(t, a, dir), Options{Baselines: &folders{t: t, a: a, dir: dir, profiles: profiles}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if f := findings[len(findings)-1]; f.Verdict != report.Pass {
+					t.Errorf("%s of %v, profiles %v: %s", column, names, profiles, f.Message)
+				}
+			}
 		}
 	}
 }

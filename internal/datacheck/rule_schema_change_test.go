@@ -3,6 +3,7 @@ package datacheck
 import (
 	"context"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -132,6 +133,38 @@ func TestObservedTypes(t *testing.T) {
 		}
 		if err := r.Close(); err != nil {
 			t.Fatal(err)
+		}
+	}
+}
+
+// TestSchemaChangeOfFormats compares the same rows in files with types and
+// without.
+func TestSchemaChangeOfFormats(t *testing.T) {
+	rows := someReviews(300)
+	for _, c := range []struct{ before, now, declared, want string }{
+		{"data.parquet", "data.parquet", "id", "PASS [] the columns are those of reviews@v1.2.0 (#production)"},
+		{"data.csv", "data.parquet", "id", "PASS [] the columns are those of reviews@v1.2.0 (#production)"},
+		{"data.parquet", "data.jsonl", "id", "PASS [] the columns are those of reviews@v1.2.0 (#production)"},
+		// 1.50 is written as 1.5, but not all prices are whole: the declared type is theirs on both sides.
+		{"data.jsonl", "data.csv", "price", "PASS [] the columns are those of reviews@v1.2.0 (#production)"},
+	} {
+		for _, profiles := range []bool{false, true} {
+			dir := t.TempDir()
+			if err := os.Mkdir(dir+"/baseline", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			store(t, dir+"/"+c.now, rows)
+			store(t, dir+"/baseline/"+c.before, rows[:200])
+			a := parse(t, "apiVersion: waybill.dev/v1\nkind: Dataset\nname: reviews\nlicense: MIT\nfiles: [\"data.*\"]\ncolumns: [{name: "+c.declared+", type: "+map[string]string{"id": "int64", "price": "float64"}[c.declared]+"}]\nchecks:\n"+
+				"  - {check: schema.change, against: \"#production\"}\n")
+			findings, _, err := Run(context.Background(), a, expand(t, a, dir), Options{Baselines: &folders{t: t, a: a, dir: dir, profiles: profiles}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f := findings[len(findings)-1]
+			if got := fmt.Sprintf("%s [%s] %s", f.Verdict, f.Subject, f.Message); got != c.want {
+				t.Errorf("%+v, profiles %v: %s", c, profiles, got)
+			}
 		}
 	}
 }

@@ -108,7 +108,7 @@ func (p splitStabilityParams) judge(spec manifest.CheckSpec, f Facts) report.Fin
 	if m.both == 0 {
 		return undecided("no row in both", "no row of the data is in "+there)
 	}
-	var pairs []map[string]any
+	pairs := []any{}
 	var texts []string
 	order := slices.SortedFunc(maps.Keys(m.rows), func(a, b [2]string) int {
 		return cmp.Or(cmp.Compare(m.rows[b], m.rows[a]), slices.Compare(a[:], b[:]))

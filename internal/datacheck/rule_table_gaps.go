@@ -101,7 +101,7 @@ func (p tableGapsParams) judge(f Facts) report.Finding {
 		out.Expected += ", but for at most " + report.Thousands(*p.Max)
 	}
 	from, to := g.from, g.to
-	if g.rows != nil && len(g.rows) > 0 {
+	if len(g.rows) > 0 {
 		used := slices.Sorted(maps.Keys(g.rows))
 		if from == nil {
 			from = &used[0]
@@ -120,7 +120,7 @@ func (p tableGapsParams) judge(f Facts) report.Finding {
 		return g.withUnread(out, f)
 	}
 	total, missing := int64(0), int64(0)
-	var first []string
+	first := []string{}
 	for n := *from; n <= *to; n++ {
 		start := periodStart(p.Every, n)
 		if p.WeekdaysOnly && (start.Weekday() == time.Saturday || start.Weekday() == time.Sunday) {

@@ -1,8 +1,12 @@
 package datacheck
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
+
+	"github.com/waybill-dev/waybill/internal/report"
 )
 
 // volumes are the rows of versions, the newest first.
@@ -41,4 +45,32 @@ func TestTableVolume(t *testing.T) {
 	} {
 		testAgainst(t, files, []againstCase{c.againstCase}, againstRun{history: c.history})
 	}
+}
+
+// A registry that does not answer leaves the check INCONCLUSIVE, and without a
+// repository no version is known.
+func TestTableVolumeUnknown(t *testing.T) {
+	dir := t.TempDir()
+	writeFile(t, dir+"/train.csv", "n\n1\n")
+	a := parse(t, "apiVersion: waybill.dev/v1\nkind: Dataset\nname: reviews\nlicense: MIT\nfiles: [train.csv]\nchecks:\n  - {check: table.volume}\n")
+	for want, baselines := range map[string]Baselines{
+		"the rows of 0 earlier versions are known, 4 are needed":                               nil,
+		"cannot be compared with earlier versions: registry.example: connection refused\uFFFD": noAnswer{},
+	} {
+		findings, _, err := Run(context.Background(), a, expand(t, a, dir), Options{Baselines: baselines})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f := findings[len(findings)-1]; f.Verdict != report.Inconclusive || f.Message != want {
+			t.Errorf("%+v, want %s", f, want)
+		}
+	}
+}
+
+type noAnswer struct{}
+
+func (noAnswer) Baseline(context.Context, Against) (*Baseline, error) { return nil, errors.New("no") }
+
+func (noAnswer) History(context.Context, int) ([]Past, error) {
+	return nil, errors.New("registry.example: connection refused\n")
 }

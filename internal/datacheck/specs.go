@@ -56,6 +56,7 @@ func specsOf(a *manifest.Artifact) []manifest.CheckSpec {
 // bound is an entry with its plan, or with the findings that stand already.
 type bound struct {
 	rule    Rule
+	part    string // the rule within it that this is, "" for all of it
 	spec    manifest.CheckSpec
 	plan    Plan
 	settled []report.Finding
@@ -73,9 +74,13 @@ func (r *run) bind() ([]*bound, error) {
 	var out []*bound
 	var mistakes manifest.Errors
 	for _, spec := range specsOf(r.artifact) {
-		b, err := r.bindOne(spec)
+		bs, err := r.bindEntry(spec)
 		if err == nil {
-			out = append(out, b)
+			out = append(out, bs...)
+			continue
+		}
+		if several := (manifest.Errors)(nil); errors.As(err, &several) {
+			mistakes = append(mistakes, several...)
 			continue
 		}
 		one := new(manifest.Error)
@@ -88,6 +93,15 @@ func (r *run) bind() ([]*bound, error) {
 		return nil, mistakes
 	}
 	return out, nil
+}
+
+// bindEntry makes the plan of an entry, or those of the contract that it names.
+func (r *run) bindEntry(spec manifest.CheckSpec) ([]*bound, error) {
+	b, err := r.bindOne(spec)
+	if err != nil || spec.Check != contractRule.ID {
+		return []*bound{b}, err
+	}
+	return r.bindContract(b)
 }
 
 func (r *run) bindOne(spec manifest.CheckSpec) (*bound, error) {
