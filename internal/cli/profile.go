@@ -179,7 +179,8 @@ func profileSections(d *profile.Document) []report.Section {
 		if i == profileColumns {
 			break
 		}
-		if h := c.Histogram; h != nil && len(h.Counts) > 1 {
+		// The most frequent values say more of columns that have few.
+		if h := c.Histogram; h != nil && len(h.Counts) > 1 && c.Distinct > int64(len(h.Counts)) {
 			sections = append(sections, report.Section{Title: c.Name, Histogram: &report.Histogram{Edges: h.Edges, Counts: h.Counts}})
 		}
 	}
