@@ -70,15 +70,30 @@ func data(ctx context.Context, w *workspace.Workspace, t Target) ([]report.Findi
 			Message: fmt.Sprintf("%d files are there; none is a table, so there are no rows to check", len(t.Files))}}, nil, nil
 	}
 	b := &baselines{w: w, t: t, scratch: &scratch{}}
-	findings, sections, err := datacheck.Run(ctx, a, t.tables(), datacheck.Options{Samples: w.Project.Samples, Now: w.Now, Baselines: b, ReadFile: named(w.Root())})
+	findings, sections, err := datacheck.Run(ctx, a, t.tables(), datacheck.Options{Samples: w.Project.Samples, Now: w.Now, Baselines: b, ReadFile: t.named(w)})
 	return findings, sections, errors.Join(err, b.scratch.remove())
 }
 
 // maxNamed is how large a file may be that a check names.
 const maxNamed = 4 << 20
 
-// named reads files of the working tree at dir that checks name, such as
-// contracts. Symbolic links do not lead out of it.
+// named reads files of the repository that checks name, such as contracts: of
+// the commit that a version was registered with, or of the working tree.
+func (t Target) named(w *workspace.Workspace) func(string) ([]byte, error) {
+	if t.Commit == "" {
+		return named(w.Root())
+	}
+	return func(name string) ([]byte, error) {
+		data, err := w.Repo.ReadFile(t.Commit, name)
+		if err == nil && len(data) > maxNamed {
+			err = fmt.Errorf("it has %d bytes, at most %d are read", len(data), maxNamed)
+		}
+		return data, err
+	}
+}
+
+// named reads files of the working tree at dir. Symbolic links do not lead out
+// of it.
 func named(dir string) func(string) ([]byte, error) {
 	return func(name string) ([]byte, error) {
 		root, err := os.OpenRoot(dir)

@@ -38,6 +38,8 @@ type Target struct {
 	Files    []manifest.File
 	Content  ref.Digest
 	Lock     *manifest.Lock // nil when there is none
+	// Commit is where the manifest is from, "" for the working tree.
+	Commit string
 	// Predictions is the file to open, "" when there is none;
 	// PredictionsDigest is that of its bytes.
 	Predictions       string

@@ -101,5 +101,7 @@ func (a *app) target(w *workspace.Workspace, r ref.Reference, dir string) (check
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return check.Target{}, err
 	}
-	return check.Fetched(a.ctx, w, m, lock, dir)
+	t, err := check.Fetched(a.ctx, w, m, lock, dir)
+	t.Commit = what.Commit
+	return t, err
 }

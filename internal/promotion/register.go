@@ -103,7 +103,7 @@ func Register(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact,
 	if err != nil {
 		return nil, err
 	}
-	r, image, err := checks(ctx, w, l, a, lock)
+	r, image, err := checks(ctx, w, l, a, lock, commit)
 	if err != nil {
 		return nil, err
 	}
@@ -207,9 +207,10 @@ func next(a *ledger.Artifact, opts RegisterOptions) ref.Version {
 }
 
 // checks runs the check groups over the bytes of the lock, and refuses
-// training data that nobody registered. It also returns the digest of the
-// image, "" when there should be none.
-func checks(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, a *manifest.Artifact, lock *manifest.Lock) (r *report.Report, image ref.Digest, err error) {
+// training data that nobody registered. What the manifest names, contracts for
+// example, is read from commit. It also returns the digest of the image, ""
+// when there should be none.
+func checks(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, a *manifest.Artifact, lock *manifest.Lock, commit string) (r *report.Report, image ref.Digest, err error) {
 	target, err := check.Working(ctx, w, a)
 	// The working tree serves only where it is what was locked, predictions
 	// included: others, however good, are not evidence about this version.
@@ -223,6 +224,7 @@ func checks(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, a 
 			return nil, "", err
 		}
 	}
+	target.Commit = commit
 	if r, err = check.Run(ctx, w, target); err != nil {
 		return nil, "", err
 	}
