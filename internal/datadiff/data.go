@@ -239,9 +239,10 @@ func (c *comparison) formats() {
 		}
 		g := c.to.schema[i]
 		c.common = append(c.common, cellFormat{
-			name:  f.Name,
-			float: f.has(table.Float) && g.has(table.Untyped) || f.has(table.Untyped) && g.has(table.Float),
-			quote: c.from.json && c.to.json,
+			name:    f.Name,
+			float:   f.has(table.Float) && g.has(table.Untyped) || f.has(table.Untyped) && g.has(table.Float),
+			decimal: f.has(table.Decimal) && g.has(table.Untyped) || f.has(table.Untyped) && g.has(table.Decimal),
+			quote:   c.from.json && c.to.json,
 		})
 	}
 	// A side without files has no columns: then there is nothing to match.

@@ -88,6 +88,10 @@ func TestRows(t *testing.T) {
 		ID    int32   `parquet:"id"`
 		Price float64 `parquet:"price"`
 	}
+	type exact struct {
+		ID    int64 `parquet:"id"`
+		Price int64 `parquet:"price,decimal(2:18)"`
+	}
 	for _, c := range []struct {
 		name     string
 		from, to tree
@@ -110,6 +114,10 @@ func TestRows(t *testing.T) {
 		{"an added column changes no row", one("id,x\n1,a\n"), one("id,x,y\n1,a,9\n"), id, Rows{1, 1, 0, 0, 0}, true},
 		{"files may be cut anew", one("id,x\n1,a\n2,b\n3,c\n"), tree{"train/1.csv": "id,x\n3,c\n", "train/2.csv": "id,x\n2,b\n1,a\n"}, id, Rows{3, 3, 0, 0, 0}, true},
 		{"csv and parquet", one("id,price\n1,1.50\n2,3\n"), tree{"train/a.parquet": parquetFile(t, row{2, 3}, row{1, 1.5})}, id, Rows{2, 2, 0, 0, 0}, true},
+		{"csv and decimals", one("id,price\n1,1.50\n2,3\n3,0.10\n"), tree{"train/a.parquet": parquetFile(t, exact{1, 150}, exact{2, 300}, exact{3, 11})}, id, Rows{3, 3, 0, 0, 1}, true},
+		{"text is no decimal", one("id,price\n1,1.5e1\n"), tree{"train/a.csv": "id,price\n1,1.5e10\n", "train/b.parquet": parquetFile(t, exact{2, 150})}, id, Rows{1, 2, 1, 0, 1}, true},
+		{"one key that is null", one("id,x\n,a\n2,b\n"), one("id,x\n,A\n2,b\n"), id, Rows{2, 2, 0, 0, 1}, true},
+		{"keys that repeat because they are null", one("id,x\n,a\n,b\n"), one("id,x\n,a\n,c\n"), id, Rows{2, 2, 1, 1, 0}, false},
 		{"a wider type", tree{"train/a.parquet": parquetFile(t, narrow{1, 2})}, tree{"train/a.parquet": parquetFile(t, row{1, 2}, row{2, 2})}, id, Rows{1, 2, 1, 0, 0}, true},
 		{"json tells 1 from text", tree{"train/a.jsonl": "{\"id\":1,\"x\":1}\n"}, tree{"train/a.jsonl": "{\"id\":1,\"x\":\"1\"}\n"}, id, Rows{1, 1, 0, 0, 1}, true},
 		{"a new split", tree{}, one("id,x\n1,a\n2,b\n"), id, Rows{0, 2, 2, 0, 0}, true},

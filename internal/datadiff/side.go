@@ -1,6 +1,7 @@
 package datadiff
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -24,7 +25,8 @@ type side struct {
 	files  []table.File
 	first  int // number of the first file
 	schema []column
-	json   bool // all files are JSON
+	places map[string]int // of columns in schema
+	json   bool           // all files are JSON
 
 	count   int64
 	rows    *sorter
@@ -44,15 +46,25 @@ func (c *column) has(k table.Kind) bool {
 	return slices.ContainsFunc(c.types, func(t table.Type) bool { return t.Kind == k })
 }
 
+// index is where a column stands in schema; -1 if it does not.
 func (s *side) index(name string) int {
-	return slices.IndexFunc(s.schema, func(c column) bool { return c.Name == name })
+	if i, ok := s.places[name]; ok {
+		return i
+	}
+	return -1
+}
+
+func (s *side) addColumn(name string) int {
+	i := len(s.schema)
+	s.places[name] = i
+	s.schema = append(s.schema, column{Name: name})
+	return i
 }
 
 // open reads the schemas. declared are columns that JSON lines have even if
 // they come late.
 func (s *side) open(ctx context.Context, declared []string) error {
-	s.json = len(s.files) > 0
-	places := map[string]int{}
+	s.json, s.places = len(s.files) > 0, map[string]int{}
 	for _, f := range s.files {
 		r, err := table.Open(ctx, f, table.Options{Columns: []string{}})
 		if err != nil {
@@ -66,11 +78,9 @@ func (s *side) open(ctx context.Context, declared []string) error {
 			s.json = false
 		}
 		for _, field := range schema {
-			i, ok := places[field.Name]
-			if !ok {
-				i = len(s.schema)
-				places[field.Name] = i
-				s.schema = append(s.schema, column{Name: field.Name})
+			i := s.index(field.Name)
+			if i < 0 {
+				i = s.addColumn(field.Name)
 			}
 			if !slices.Contains(s.schema[i].types, field.Type) {
 				s.schema[i].types = append(s.schema[i].types, field.Type)
@@ -90,7 +100,8 @@ func (s *side) open(ctx context.Context, declared []string) error {
 func (s *side) extend(names []string) {
 	for _, n := range names {
 		if s.index(n) < 0 && len(s.schema) < table.MaxColumns {
-			s.schema = append(s.schema, column{n, []table.Type{{}}})
+			i := s.addColumn(n)
+			s.schema[i].types = []table.Type{{}}
 		}
 	}
 }
@@ -225,9 +236,10 @@ func (c *comparison) pick(b *table.Batch) []*table.Column {
 // cellFormat says how the cells of a column are written so that equal ones are
 // equal bytes, whatever formats the two sides have.
 type cellFormat struct {
-	name  string
-	float bool // one side stores floats, the other writes them as text: 1.50 is 1.5
-	quote bool // both sides are JSON, where "1" is not 1
+	name    string
+	float   bool // one side stores floats, the other writes them as text: 1.50 is 1.5
+	decimal bool // so with decimals, of which every digit counts
+	quote   bool // both sides are JSON, where "1" is not 1
 }
 
 // append writes cell i: what kind of cell it is, its length, its text. No
@@ -247,7 +259,7 @@ func (f *cellFormat) append(dst []byte, c *table.Column, i int) []byte {
 		text = c.AppendText(b[:0], i)
 	default:
 		text = c.Bytes(i)
-		if kind == table.Decimal {
+		if kind == table.Decimal || f.decimal && kind == table.Untyped && isDecimal(text) {
 			text = trimDecimal(text)
 		}
 		if v, ok := table.ParseNumber(text); f.float && kind == table.Untyped && ok {
@@ -257,6 +269,14 @@ func (f *cellFormat) append(dst []byte, c *table.Column, i int) []byte {
 	dst = append(dst, mark)
 	dst = binary.AppendUvarint(dst, uint64(len(text)))
 	return append(dst, text...)
+}
+
+// isDecimal tells whether text is digits with a point among them.
+func isDecimal(text []byte) bool {
+	text = bytes.TrimPrefix(text, []byte("-"))
+	whole, part, _ := bytes.Cut(text, []byte("."))
+	digits := func(b []byte) bool { return len(b) > 0 && len(bytes.Trim(b, "0123456789")) == 0 }
+	return digits(whole) && digits(part)
 }
 
 // trimDecimal makes 12.50 and 12.500 the same.

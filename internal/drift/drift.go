@@ -12,9 +12,11 @@
 // conventions and defaults; every result says in words which was used.
 //
 // A column of numbers with more than 20 different values, counted over both
-// sides, is numeric; all else are categories. Counts of categories are exact.
+// sides, is numeric; all else are categories. Other presets draw that line as
+// their tool does. Counts of categories are exact.
 // Numbers are exact too, up to 5,000,000 of a side; beyond that a sample
 // stands for them, which depends on the data alone, and the result says so.
+// They are float64: whole numbers beyond 2^53 that lie too close are one value.
 //
 // Either side may be a profile instead (package profile), whose histograms
 // serve where a measure can do with them.
@@ -212,8 +214,10 @@ func (o Options) names(r, c *Side) []string {
 		}
 	}
 	var out []string
+	seen := map[string]bool{}
 	for _, n := range names {
-		if !slices.Contains(out, n) {
+		if !seen[n] {
+			seen[n] = true
 			out = append(out, n)
 		}
 	}
@@ -236,9 +240,9 @@ func compare(name string, r, c *Side, p *preset, o Options) Column {
 	if o.Method != "" {
 		only = p.measures[o.Method].only
 	}
-	d, why := prepare(x, y, cmp.Or(o.Type, only))
+	d, why := prepare(x, y, cmp.Or(o.Type, only), p)
 	if d == nil {
-		out.Note = why
+		out.Note, out.needsValues = why, x.hasMore() || y.hasMore()
 		return out
 	}
 	out.Type = d.kind
@@ -264,14 +268,14 @@ func compare(name string, r, c *Side, p *preset, o Options) Column {
 		return out
 	}
 	statistic, pValue := m.compute(d)
-	notes = append(notes, out.judge(statistic, pValue, threshold, m.byP))
+	notes = append(notes, out.judge(statistic, pValue, threshold, m.byP, p.above))
 	out.Note = join(notes)
 	return out
 }
 
 // judge fills in what was computed and the verdict, from the numbers as they
 // are shown: so it is the same wherever they are the same.
-func (c *Column) judge(statistic, pValue, threshold float64, byP bool) (note string) {
+func (c *Column) judge(statistic, pValue, threshold float64, byP, above bool) (note string) {
 	c.Statistic, c.PValue = shown(statistic), shown(pValue)
 	decides := c.Statistic
 	if byP {
@@ -286,6 +290,8 @@ func (c *Column) judge(statistic, pValue, threshold float64, byP bool) (note str
 		return "the statistic is undefined, or too large a number, for these values"
 	case byP:
 		drifted = *decides < threshold
+	case above:
+		drifted = *decides > threshold
 	default:
 		drifted = *decides >= threshold
 	}
@@ -332,8 +338,8 @@ func (r *Result) decide(maxShare float64) {
 }
 
 // prepare makes the two sides comparable, or says why they are not.
-func prepare(x, y *column, kind string) (d *data, why string) {
-	xs, ys := x.finite+x.odd+x.texts, y.finite+y.odd+y.texts
+func prepare(x, y *column, kind string, p *preset) (d *data, why string) {
+	xs, ys := x.present(), y.present()
 	switch {
 	case xs == 0 && ys == 0:
 		return nil, "neither side has a value"
@@ -342,27 +348,30 @@ func prepare(x, y *column, kind string) (d *data, why string) {
 	case ys == 0:
 		return nil, "the current side has no value"
 	}
+	if !x.partial && !y.partial && (x.times > 0 || y.times > 0) && (x.times < xs || y.times < ys) {
+		return nil, fmt.Sprintf("dates and times cannot be compared with other values: they are %d of %d of the reference, %d of %d of the current side; give both files the same type", x.times, xs, y.times, ys)
+	}
 	numbers := x.texts == 0 && y.texts == 0
 	if kind == Numeric && !numbers {
 		return nil, fmt.Sprintf("needs numbers, but holds other values: %d of %d of the reference, %d of %d of the current side", x.texts, xs, y.texts, ys)
 	}
 	distinct := maxFew + 1
 	if numbers && !x.numbers.over && !y.numbers.over {
-		distinct = len(union(x.numbers.rows, y.numbers.rows))
+		distinct = different(x.numbers.rows, y.numbers.rows)
 	}
 	if kind == "" {
-		if kind = Category; numbers && distinct > maxFew {
+		if kind = Category; numbers && p.numeric(x, distinct) {
 			kind = Numeric
 		}
 	}
 	if kind == Numeric {
-		return numeric(x, y, min(distinct, maxFew+1))
+		return numeric(x, y, distinct)
 	}
 	if x.partial || y.partial || x.histogram != nil || y.histogram != nil {
 		return nil, "a profile has only the most frequent values of this column"
 	}
 	if x.numbers.over || x.words.over || y.numbers.over || y.words.over {
-		return nil, fmt.Sprintf("has more than %d different values: an identifier or free text, not a category", maxCategories)
+		return nil, fmt.Sprintf("has more than %d different values: an identifier or free text, not a category", min(x.words.most, x.numbers.most, y.words.most, y.numbers.most))
 	}
 	a, b := x.categories(), y.categories()
 	d = &data{kind: Category}
@@ -376,7 +385,10 @@ func prepare(x, y *column, kind string) (d *data, why string) {
 
 // numeric makes data of two columns of numbers.
 func numeric(x, y *column, distinct int) (*data, string) {
-	d := &data{kind: Numeric, distinct: distinct, referenceOdd: x.odd, currentOdd: y.odd}
+	d := &data{kind: Numeric, distinct: distinct, referenceDistinct: maxFew + 1, referenceOdd: x.odd, currentOdd: y.odd}
+	if !x.numbers.over {
+		d.referenceDistinct = min(len(x.numbers.rows), maxFew+1)
+	}
 	if x.histogram != nil || y.histogram != nil {
 		d.histograms = &[2]*histogram{x.binned(), y.binned()}
 		if d.histograms[0] == nil || d.histograms[1] == nil {
@@ -407,6 +419,20 @@ func (k *column) categories() map[string]int64 {
 	return out
 }
 
+// different counts the keys of both, up to maxFew + 1.
+func different[V any](a, b map[float64]V) int {
+	n := len(a)
+	for v := range b {
+		if n > maxFew {
+			break
+		}
+		if _, ok := a[v]; !ok {
+			n++
+		}
+	}
+	return min(n, maxFew+1)
+}
+
 // union returns the keys of both, sorted.
 func union[K cmp.Ordered, V any](a, b map[K]V) []K {
 	keys := slices.AppendSeq(slices.Collect(maps.Keys(a)), maps.Keys(b))
@@ -428,8 +454,8 @@ func fewValues(d *data) string {
 // missing says how many rows do not take part.
 func missing(x *column, rows int64, y *column, otherRows int64) string {
 	var out []string
-	if x.nulls+y.nulls > 0 {
-		out = append(out, fmt.Sprintf("left out rows without a value: %d of %d in the reference, %d of %d in the current side", x.nulls, rows, y.nulls, otherRows))
+	if a, b := rows-x.present(), otherRows-y.present(); a+b > 0 {
+		out = append(out, fmt.Sprintf("left out rows without a value: %d of %d in the reference, %d of %d in the current side", a, rows, b, otherRows))
 	}
 	if x.odd+y.odd > 0 {
 		out = append(out, fmt.Sprintf("NaN or infinite: %d in the reference, %d in the current side", x.odd, y.odd))

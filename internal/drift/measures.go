@@ -16,6 +16,7 @@ type measure struct {
 	bins string // how numbers become categories, as shown; "" when they need not
 	// threshold decides: drift is a p-value below it where byP is set, else a
 	// statistic of it or more. 0: the tool has none, the caller must give it.
+	// Some presets take only a statistic above it as drift.
 	threshold float64
 	byP       bool
 	only      string // Numeric or Category, when it is for these alone
@@ -44,7 +45,8 @@ func (m *measure) takes(d *data) bool {
 // of the same categories.
 type data struct {
 	kind               string
-	distinct           int // at most maxFew + 1
+	distinct           int // values of both sides, at most maxFew + 1
+	referenceDistinct  int // of numbers: values of the reference, at most maxFew + 1
 	reference, current []float64
 	// NaN and infinite values, which are not in reference and current.
 	referenceOdd, currentOdd int64
@@ -97,9 +99,9 @@ func discrete(bins binning, f func(p, q []float64) float64) func(*data) (float64
 const (
 	decileNames    = "numbers in 10 bins by quantiles of the reference"
 	sturgesNames   = "numbers in equal-width bins over both sides (Sturges' rule)"
-	evidentlyNames = "numbers by value where there are at most 20, else in equal-width bins over both sides (Sturges' rule)"
+	evidentlyNames = "numbers by value where the reference has at most 20, else in equal-width bins over both sides (Sturges' rule)"
 	doaneNames     = "numbers in equal-width bins of the reference (Doane's rule), all outside of them in one more"
-	tfdvNames      = "numbers in 10 equal-width bins of each side, split on the union of their edges; NaN and infinities of the two sides never match"
+	tfdvNames      = "numbers in 10 equal-width bins of each side, counted exactly where TFDV estimates them from quantiles, split on the union of their edges; NaN and infinities of the two sides never match, of which TFDV leaves out NaN where the edges differ"
 )
 
 func deciles(d *data) (reference, current []float64) {
@@ -270,39 +272,85 @@ func cramersV(threshold float64, bins binning, binNames string) measure {
 		}}
 }
 
-// merged puts categories of under 1 % of both sides together into one, and
-// scales the larger side down to the size of the smaller.
+const mergedNames = "categories of under 1 % of the reference are merged, and left out where they are not over 1 % of either side"
+
+// merged puts the categories together that are under 1 % of the reference, as
+// Deepchecks does (preprocess_2_cat_cols_to_same_bins). What is merged counts
+// only where it is more than 1 % of a side.
 func merged(reference, current []float64) (r, c []float64) {
+	const least = 0.01
 	m, n := 0.0, 0.0
 	for i := range reference {
 		m, n = m+reference[i], n+current[i]
 	}
 	otherR, otherC := 0.0, 0.0
 	for i := range reference {
-		x, y := reference[i]*min(1, n/m), current[i]*min(1, m/n)
-		if x+y < 0.01*2*min(m, n) {
-			otherR, otherC = otherR+x, otherC+y
+		if reference[i] < m*least {
+			otherR, otherC = otherR+reference[i], otherC+current[i]
 			continue
+		}
+		r, c = append(r, reference[i]), append(c, current[i])
+	}
+	if otherR > m*least || otherC > n*least {
+		r, c = append(r, otherR), append(c, otherC)
+	}
+	return r, c
+}
+
+// sameSize scales the counts of the larger side down to the size of the
+// smaller, in whole rows.
+func sameSize(reference, current []float64) (r, c []float64) {
+	m, n := 0.0, 0.0
+	for i := range reference {
+		m, n = m+reference[i], n+current[i]
+	}
+	for i := range reference {
+		x, y := reference[i], current[i]
+		switch {
+		case m > n:
+			x = math.RoundToEven(x * (n / m))
+		case n > m:
+			y = math.RoundToEven(y * (m / n))
 		}
 		r, c = append(r, x), append(c, y)
 	}
-	return append(r, otherR), append(c, otherC)
+	return r, c
 }
 
 // distinctValues takes each number as a category of its own, for columns
 // which have few.
 func distinctValues(d *data) (reference, current []float64) {
+	edges := append(d.values(), math.Inf(1))
+	reference, _ = stats.Histogram(d.reference, edges)
+	current, _ = stats.Histogram(d.current, edges)
+	return reference, current
+}
+
+// values are the different numbers of both sides, sorted.
+func (d *data) values() []float64 {
 	values := slices.Concat(d.reference, d.current)
 	slices.Sort(values)
-	values = slices.Compact(values)
-	edges := append(values, math.Inf(1))
+	return slices.Compact(values)
+}
+
+// sturgesOfValues is how Evidently bins for the Hellinger distance: the number
+// of bins is that for the different values, and numpy gives whole numbers bins
+// of at least 1.
+func sturgesOfValues(d *data) (reference, current []float64) {
+	values := d.values()
+	low, high := values[0], last(values)
+	bins := stats.SturgesBins(len(values))
+	if width := high - low; width < float64(bins) && !slices.ContainsFunc(values, func(v float64) bool { return v != math.Trunc(v) }) {
+		bins = max(int(width), 1)
+	}
+	edges := stats.WidthEdges(low, high, bins)
 	reference, _ = stats.Histogram(d.reference, edges)
 	current, _ = stats.Histogram(d.current, edges)
 	return reference, current
 }
 
 func valuesOrSturges(d *data) (reference, current []float64) {
-	if d.distinct <= maxFew {
+	if d.referenceDistinct <= maxFew {
 		return distinctValues(d)
 	}
 	return sturges(d)

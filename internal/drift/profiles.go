@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"regexp"
@@ -61,11 +62,12 @@ func openProfile(f table.File) (*profile.Document, error) {
 // FromProfile returns the side that a profile stands for, with the columns
 // named, nil for all.
 func FromProfile(d *profile.Document, columns []string) *Side {
-	s := &Side{rows: d.Rows, columns: map[string]*column{}, limit: maxValues, profile: true}
+	s := &Side{rows: d.Rows, columns: map[string]*column{}, profile: true}
+	wanted := set(columns)
 	for i := range d.Columns {
 		c := &d.Columns[i]
 		s.names = append(s.names, c.Name)
-		if (columns == nil || slices.Contains(columns, c.Name)) && s.columns[c.Name] == nil {
+		if (columns == nil || wanted[c.Name]) && s.columns[c.Name] == nil {
 			s.columns[c.Name] = profileColumn(c, d.Rows)
 		}
 	}
@@ -73,14 +75,19 @@ func FromProfile(d *profile.Document, columns []string) *Side {
 }
 
 func profileColumn(c *profile.DocumentColumn, rows int64) *column {
-	k := newColumn(maxValues)
-	k.nulls, k.odd = c.Nulls, c.NaNs
+	k := newColumn(maxValues, profile.MaxDistinct)
+	k.odd, k.profile = c.NaNs, true
 	numeric := profileNumbers.MatchString(c.Type)
 	known, fileType, ok := c.Values(rows)
 	switch {
 	case ok:
 		k.odd = 0
-		for _, v := range known {
+		if numeric {
+			k.numbers.rows = make(map[float64]*int64, len(known))
+		} else {
+			k.words.rows = make(map[string]*int64, len(known))
+		}
+		for i, v := range known {
 			number, is := 0.0, false
 			if numeric {
 				number, is = table.ParseNumber([]byte(v.Value))
@@ -95,23 +102,26 @@ func profileColumn(c *profile.DocumentColumn, rows int64) *column {
 				continue
 			case is:
 				k.finite += v.Rows
-				k.numbers.put(number, v.Rows)
+				if !numeric {
+					k.times += v.Rows
+				}
+				k.numbers.put(number, &known[i].Rows)
 				continue
 			}
 			k.texts += v.Rows
-			k.words.put(v.Value, v.Rows)
+			k.words.put(v.Value, &known[i].Rows)
 		}
 	case complete(c):
 		for _, t := range c.Top {
 			if v, ok := table.ParseNumber([]byte(t.Value)); ok && numeric {
 				if v-v == 0 {
 					k.finite += t.Count
-					k.numbers.put(v, t.Count)
+					k.numbers.put(v, &t.Count)
 				}
 				continue
 			}
 			k.texts += t.Count
-			k.words.put(t.Value, t.Count)
+			k.words.put(t.Value, &t.Count)
 		}
 	case numeric && usable(c):
 		k.finite = c.Count - c.NaNs
@@ -125,7 +135,7 @@ func profileColumn(c *profile.DocumentColumn, rows int64) *column {
 			k.histogram.deviation = *c.StdDev * math.Sqrt((n-1)/n)
 		}
 	default:
-		k.texts, k.words, k.partial = c.Count, counter[string]{over: true}, true
+		k.texts, k.odd, k.words, k.partial, k.instants = c.Count, 0, counter[string]{over: true}, true, timeType.MatchString(c.Type)
 	}
 	return k
 }
@@ -171,11 +181,19 @@ func usable(c *profile.DocumentColumn) bool {
 // only has their histogram or there would be too many.
 func (k *column) sample() []float64 {
 	if len(k.values.values) == 0 && k.finite <= maxValues {
-		for v, n := range k.numbers.rows {
-			k.values.values = append(k.values.values, slices.Repeat([]float64{v}, int(*n))...)
+		// Not kept, or the columns of a large profile would take the memory that
+		// it saved.
+		values := make([]float64, 0, k.finite)
+		for _, v := range slices.Sorted(maps.Keys(k.numbers.rows)) {
+			for range *k.numbers.rows[v] {
+				values = append(values, v)
+			}
 		}
+		return values
 	}
-	slices.Sort(k.values.values)
+	if !slices.IsSorted(k.values.values) {
+		slices.Sort(k.values.values)
+	}
 	return k.values.values
 }
 
@@ -220,3 +238,7 @@ func (d *data) histogramDistance() float64 {
 	}
 	return total
 }
+
+// hasMore tells whether the data could be compared where its profile cannot:
+// values that are known but too many to list, or dates and times.
+func (k *column) hasMore() bool { return k.instants || k.profile && k.finite > maxValues }

@@ -12,15 +12,19 @@ import (
 )
 
 const (
-	// maxCategories is how many different values of a column are told apart.
-	maxCategories = 10_000
+	// maxCategories is how many different values of a column are told apart,
+	// and maxAllCategories of all columns together; of each at least
+	// minCategories.
+	maxCategories    = 10_000
+	maxAllCategories = 2_000_000
+	minCategories    = 100
 	// maxFew is how many different numbers of a column are at most taken as
 	// categories.
 	maxFew = 20
 	// maxValues is how many numbers of a side are held, of all its columns
 	// together; of each column at least minSample.
 	maxValues = 5_000_000
-	minSample = 10_000
+	minSample = 1_000
 )
 
 // Side is one of the two that are compared: what is kept of its rows. It is
@@ -29,7 +33,8 @@ type Side struct {
 	rows    int64
 	names   []string // of all columns of the data, in its order
 	columns map[string]*column
-	limit   int  // numbers held of a column
+	samples int  // numbers held of a column
+	most    int  // different values counted of a column
 	profile bool // stands for data that was not read
 }
 
@@ -40,13 +45,26 @@ func NewSide(columns, keep []string) *Side {
 	if wanted == nil {
 		wanted = columns
 	}
-	s := &Side{names: columns, columns: map[string]*column{}, limit: max(maxValues/max(len(wanted), 1), minSample)}
+	n := max(len(wanted), 1)
+	s := &Side{
+		names: columns, columns: map[string]*column{},
+		samples: max(maxValues/n, minSample), most: max(min(maxAllCategories/n, maxCategories), minCategories),
+	}
+	there := set(columns)
 	for _, name := range wanted {
-		if slices.Contains(columns, name) {
-			s.columns[name] = newColumn(s.limit)
+		if there[name] {
+			s.columns[name] = newColumn(s.samples, s.most)
 		}
 	}
 	return s
+}
+
+func set(names []string) map[string]bool {
+	out := make(map[string]bool, len(names))
+	for _, n := range names {
+		out[n] = true
+	}
+	return out
 }
 
 // Observe adds the rows of a batch, in all the columns that it has.
@@ -56,7 +74,7 @@ func (s *Side) Observe(b *table.Batch) {
 		// JSON lines have every column that was asked for.
 		name := b.Columns[i].Name
 		if s.columns[name] == nil {
-			s.columns[name] = newColumn(s.limit)
+			s.columns[name] = newColumn(s.samples, s.most)
 		}
 		s.columns[name].observe(b, &b.Columns[i])
 	}
@@ -66,8 +84,9 @@ func (s *Side) Observe(b *table.Batch) {
 // shared out. later is spent afterwards.
 func (s *Side) Merge(later *Side) {
 	s.rows += later.rows
+	mine := set(s.names)
 	for _, name := range later.names {
-		if !slices.Contains(s.names, name) {
+		if !mine[name] {
 			s.names = append(slices.Clip(s.names), name)
 		}
 	}
@@ -82,22 +101,27 @@ func (s *Side) Merge(later *Side) {
 
 // column is what is kept of a column of a side.
 type column struct {
-	nulls   int64
 	texts   int64 // values that are no numbers
 	odd     int64 // NaN and infinite
 	finite  int64
+	times   int64 // of finite: instants, in seconds since 1970
 	values  sampler
 	numbers counter[float64]
 	words   counter[string]
 
+	profile bool
 	// Of profiles alone.
 	histogram *histogram // stands for the numbers
 	partial   bool       // only the most frequent values are known
+	instants  bool       // which are dates or times
 }
 
-func newColumn(limit int) *column {
-	return &column{values: newSampler(limit), numbers: newCounter[float64](), words: newCounter[string]()}
+func newColumn(samples, most int) *column {
+	return &column{values: newSampler(samples), numbers: newCounter[float64](most), words: newCounter[string](most)}
 }
+
+// present is how many rows have a value.
+func (k *column) present() int64 { return k.finite + k.odd + k.texts }
 
 // Read takes in the columns named of files, nil for all. A profile may stand for
 // a file, if it is the only one.
@@ -146,9 +170,9 @@ func read(ctx context.Context, f table.File, number int, columns []string) (*Sid
 
 func (k *column) observe(b *table.Batch, c *table.Column) {
 	var text []byte
+	times := c.Type.Kind == table.Date || c.Type.Kind == table.Timestamp
 	for i := range b.Rows {
 		if c.Null(i) {
-			k.nulls++
 			continue
 		}
 		v, ok := number(c, i)
@@ -161,6 +185,9 @@ func (k *column) observe(b *table.Batch, c *table.Column) {
 			k.odd++
 		default:
 			k.finite++
+			if times {
+				k.times++
+			}
 			k.values.add(b.File, b.Row(i), v)
 			k.numbers.add(v)
 		}
@@ -168,10 +195,10 @@ func (k *column) observe(b *table.Batch, c *table.Column) {
 }
 
 func (k *column) merge(o *column) {
-	k.nulls += o.nulls
 	k.texts += o.texts
 	k.odd += o.odd
 	k.finite += o.finite
+	k.times += o.times
 	k.values.merge(&o.values)
 	k.numbers.merge(&o.numbers)
 	k.words.merge(&o.words)
@@ -193,10 +220,13 @@ func seconds(t time.Time) float64 { return float64(t.Unix()) + float64(t.Nanosec
 // counter counts values until there are too many different ones.
 type counter[T comparable] struct {
 	rows map[T]*int64
+	most int
 	over bool
 }
 
-func newCounter[T comparable]() counter[T] { return counter[T]{rows: map[T]*int64{}} }
+func newCounter[T comparable](most int) counter[T] {
+	return counter[T]{rows: map[T]*int64{}, most: most}
+}
 
 func (c *counter[T]) add(v T) {
 	if c.over {
@@ -206,16 +236,15 @@ func (c *counter[T]) add(v T) {
 		*n++
 		return
 	}
-	c.insert(v)
+	c.insert(v, new(int64(1)))
 }
 
-func (c *counter[T]) insert(v T) {
-	if len(c.rows) == maxCategories {
+func (c *counter[T]) insert(v T, n *int64) {
+	if len(c.rows) >= c.most {
 		c.rows, c.over = nil, true
 		return
 	}
-	n := int64(1)
-	c.rows[v] = &n
+	c.rows[v] = n
 }
 
 func (c *counter[T]) merge(o *counter[T]) {
@@ -223,16 +252,20 @@ func (c *counter[T]) merge(o *counter[T]) {
 		c.rows, c.over = nil, true
 	}
 	for v, n := range o.rows {
-		c.put(v, *n)
+		c.put(v, n)
 	}
 }
 
-// put counts v n times.
-func (c *counter[T]) put(v T, n int64) {
-	c.add(v)
-	if p := c.rows[v]; p != nil {
-		*p += n - 1
+// put counts v n times, and keeps n to count on.
+func (c *counter[T]) put(v T, n *int64) {
+	if c.over {
+		return
 	}
+	if p := c.rows[v]; p != nil {
+		*p += *n
+		return
+	}
+	c.insert(v, n)
 }
 
 // countText is add without an allocation for values that are known.
@@ -245,7 +278,7 @@ func countText(c *counter[string], text []byte) {
 		*n++
 		return
 	}
-	c.insert(string(text))
+	c.insert(string(text), new(int64(1)))
 }
 
 // sampler keeps values while they fit. Then it keeps those of the rows whose
@@ -316,7 +349,7 @@ func hash(file int, row int64) uint32 {
 // JSON lines may come later than its schema was read from.
 func (s *Side) has(name string) bool {
 	k := s.columns[name]
-	return slices.Contains(s.names, name) || k != nil && k.nulls < s.rows
+	return slices.Contains(s.names, name) || k != nil && k.present() > 0
 }
 
 // checkColumns refuses names that neither side has.

@@ -15,7 +15,7 @@ import (
 const (
 	maxColumns = 1000 // declared; nobody reads more
 	maxName    = 100  // characters
-	leastKeys  = 20   // rows before "all are different" means something
+	leastRows  = 20   // before "all are different" or "none is missing" means something
 	maxKey     = 64   // characters, of keys that are text
 
 	maxCategories   = 20
@@ -37,7 +37,7 @@ type column struct {
 func (w *writer) column(d profile.DocumentColumn) *column {
 	c := &column{DocumentColumn: d, typ: typeOf(d, w.texts[d.Name])}
 	whole := strings.HasPrefix(c.typ, "int") || strings.HasPrefix(c.typ, "uint")
-	c.unique = !d.DistinctEstimate && d.Distinct == d.Count && d.Count >= leastKeys && (whole || c.typ == "string")
+	c.unique = !d.DistinctEstimate && d.Distinct == d.Count && d.Count >= leastRows && (whole || c.typ == "string")
 	c.key = c.unique && (whole || keyName(d.Name) || d.Lengths == nil || d.Lengths.Max <= maxKey)
 	if whole || c.typ == "string" {
 		c.categories(whole)
@@ -67,7 +67,7 @@ func typeOf(d profile.DocumentColumn, t *textFacts) string {
 	case !slices.Contains(manifest.ColumnTypes, d.Type):
 		return "" // mixed
 	case only(table.Untyped):
-		if numeric && t.padded {
+		if numeric && (t.padded || t.long) {
 			return "string"
 		}
 		return d.Type
@@ -104,7 +104,7 @@ func keyName(name string) bool {
 func (c *column) categories(whole bool) {
 	d := c.DocumentColumn
 	n := len(d.Top)
-	if n == 0 || d.DistinctEstimate || d.Distinct != int64(n) || n > maxCategories || d.Count < meanOfCategory*d.Distinct || d.Top[n-1].Count < leastOfCategory {
+	if n == 0 || d.DistinctEstimate || d.Distinct != int64(n) || n > maxCategories || d.Count < max(meanOfCategory*d.Distinct, leastRows) || d.Top[n-1].Count < leastOfCategory {
 		return
 	}
 	values, top := []string{}, slices.Clone(d.Top)

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/table"
@@ -74,6 +75,7 @@ type scan struct {
 type textFacts struct {
 	kinds  map[table.Kind]bool // of JSON values; Untyped for those of CSV
 	padded bool                // "007", "+49", "-0": digits that are a name, not a number
+	long   bool                // so many digits that a number would not keep them
 }
 
 func (s *scan) file(ctx context.Context, f table.File) error {
@@ -129,6 +131,7 @@ func (s *scan) look(c *table.Column, rows int) {
 			facts.kinds[k], last = true, k
 		}
 		facts.padded = facts.padded || padded(c.Bytes(i))
+		facts.long = facts.long || long(c.Bytes(i))
 	}
 }
 
@@ -147,6 +150,12 @@ func padded(b []byte) bool {
 		return digit(b[1])
 	}
 	return false
+}
+
+// long tells whether text is more digits than the largest uint64 has.
+func long(b []byte) bool {
+	const most = 20
+	return len(b) > most && !slices.ContainsFunc(b, func(c byte) bool { return !digit(c) })
 }
 
 func digit(c byte) bool { return c >= '0' && c <= '9' }

@@ -279,3 +279,68 @@ func TestLongNames(t *testing.T) {
 		t.Errorf("%d columns, %d left out", p.Columns, p.LeftOut)
 	}
 }
+
+// TestFewRows: from a few rows little is concluded.
+func TestFewRows(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "data.csv", []byte("id,text,score\n7,hello there,0.5\n"))
+	p, a := propose(t, dir, map[string]string{"": "data.csv"})
+	if p.Columns != 3 || p.Checks != 1 || a.Dataset.Columns[0].Nullable != nil || !strings.Contains(string(p.YAML), "{check: table.rows, min: 1} # 1 row was there, too few") {
+		t.Errorf("got\n%s", p.YAML)
+	}
+	write(t, dir, "data.csv", []byte("label\n"+strings.Repeat("a\n", 19)))
+	if _, a := propose(t, dir, map[string]string{"": "data.csv"}); a.Dataset.Columns[0].Values != nil {
+		t.Error("19 rows make categories")
+	}
+}
+
+// TestLongNumbers: digits that a number would not keep are text.
+func TestLongNumbers(t *testing.T) {
+	dir := t.TempDir()
+	data := "card,amount,fraction\n"
+	for i := range 30 {
+		data += fmt.Sprintf("%d0000000000%010d,%d,0.%020d\n", 1+i, i, int64(9e18)+int64(i), i)
+	}
+	write(t, dir, "data.csv", []byte(data))
+	_, a := propose(t, dir, map[string]string{"": "data.csv"})
+	for i, want := range []string{"string", "int64", "float64"} {
+		if c := a.Dataset.Columns[i]; string(c.Type) != want {
+			t.Errorf("%s is %s, want %s", c.Name, c.Type, want)
+		}
+	}
+}
+
+// TestJSONValues: what is proposed of JSON lines holds for them, whatever kinds
+// of values a column has.
+func TestJSONValues(t *testing.T) {
+	pieces := [][]string{
+		{"1", "2", "-3", "9007199254740993", "18446744073709551615", "36893488147419103232"},
+		{"0.5", "1.0", "1e300", "-0.0", "1e-320"},
+		{"true", "false"}, {"null"}, {`""`, `"a"`, `"007"`, `"2024-01-01"`, `"nan"`, `"1"`, `" "`}, {"[1]", "[]"}, {`{"a":1}`, "{}"},
+	}
+	for seed := range uint64(80) {
+		r := rand.New(rand.NewPCG(seed, 2))
+		var kinds [6][]string
+		for i := range kinds {
+			for range 1 + r.IntN(2) {
+				kinds[i] = append(kinds[i], pieces[r.IntN(len(pieces))]...)
+			}
+		}
+		var b strings.Builder
+		for range 1 + r.IntN(90) {
+			var cells []string
+			for i, k := range kinds {
+				if i == 0 || r.IntN(40) > 0 {
+					cells = append(cells, fmt.Sprintf("%q:%s", fmt.Sprint("c", i), k[r.IntN(len(k))]))
+				}
+			}
+			b.WriteString("{" + strings.Join(cells, ",") + "}\n")
+		}
+		dir := t.TempDir()
+		write(t, dir, "data.jsonl", []byte(b.String()))
+		propose(t, dir, map[string]string{"": "data.jsonl"})
+		if t.Failed() {
+			t.Fatalf("seed %d:\n%.3000s", seed, b.String())
+		}
+	}
+}

@@ -73,6 +73,8 @@ func (w *writer) proposal() *Proposal {
 func (w *writer) declare(c *column) {
 	w.line("  - name: %s", scalar(c.Name))
 	switch {
+	case c.typ == "string" && c.Type == "float64" && w.texts[c.Name].long:
+		w.line("    type: string # all are numbers, but of more digits than a number keeps")
 	case c.typ == "string" && c.Type != c.typ:
 		w.line("    type: string # all looks like %s, but is written as text: in quotes, or as in 007", c.Type)
 	case c.typ != "":
@@ -82,9 +84,10 @@ func (w *writer) declare(c *column) {
 	default:
 		w.line("    # no type: values of several kinds, or of one that has no name here")
 	}
-	if c.Nulls == 0 {
+	switch {
+	case c.Nulls == 0 && w.doc.Rows >= leastRows:
 		w.line("    nullable: false # no value was missing")
-	} else {
+	case c.Nulls > 0:
 		w.line("    # %s missing", were(c.Nulls, "value"))
 	}
 	if c.unique && c.key {
@@ -97,7 +100,11 @@ func (w *writer) declare(c *column) {
 
 func (w *writer) writeChecks() {
 	w.line("checks:")
-	w.check(fmt.Sprintf("table.rows, min: %d", max(1, w.doc.Rows/10*9+w.doc.Rows%10*9/10)), were(w.doc.Rows, "row")+" there; this is 90 %")
+	if w.doc.Rows < leastRows {
+		w.check("table.rows, min: 1", were(w.doc.Rows, "row")+" there, too few to propose more")
+		return
+	}
+	w.check(fmt.Sprintf("table.rows, min: %d", w.doc.Rows/10*9+w.doc.Rows%10*9/10), were(w.doc.Rows, "row")+" there; this is 90 %")
 	w.overlaps()
 	for i, c := range w.declared {
 		if w.out.Len() > 2*maxPart {

@@ -1,18 +1,54 @@
 package profile
 
+import "math"
+
 // Values returns every value of the column with its rows, sorted by value, if
 // there are at most MaxDistinct, and the type that the file gives the column;
 // false when there are more, or when the state is damaged. rows is how many
 // the document has.
+//
+// Nothing else of the state is decoded: a comparison of wide tables asks for
+// the values of every column.
 func (c *DocumentColumn) Values(rows int64) (values []Count, fileType string, ok bool) {
-	s, err := decodeState(c.Name, c.State, rows)
-	if err != nil || s.many != nil {
+	d := &decoder{b: c.State}
+	all := string(c.State) // of which the values are parts: one allocation for all
+	text := func() string {
+		n := len(d.take(int(d.count(MaxExample))))
+		if d.err != nil {
+			return ""
+		}
+		end := len(all) - len(d.b)
+		return all[end-n : end]
+	}
+	switch d.take(1)[0] {
+	case stateVersion:
+	case stateLeveled:
+		d.count(maxLevel)
+	default:
 		return nil, "", false
 	}
-	for _, v := range s.few {
-		values = append(values, Count{v.text, v.rows})
+	fileType = text()
+	left := d.count(rows)
+	left -= d.count(left) // nulls
+	if many := d.flag(); many {
+		return nil, "", false
 	}
-	return values, s.typ, true
+	n := d.count(MaxDistinct)
+	values = make([]Count, 0, n)
+	for range n {
+		v := Count{Value: text(), Rows: d.count(left)}
+		left -= v.Rows
+		d.count(math.MaxUint32) // characters
+		if typed := d.flag(); typed {
+			d.flag() // is a number
+			d.take(8 + 8)
+		}
+		if d.err != nil || v.Rows == 0 || len(values) > 0 && v.Value <= values[len(values)-1].Value {
+			return nil, "", false
+		}
+		values = append(values, v)
+	}
+	return values, fileType, d.err == nil && left == 0 && len(d.b) == 0
 }
 
 // Shortened is how profiles keep a value: up to MaxExample bytes as it is,

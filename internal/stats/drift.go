@@ -139,9 +139,9 @@ func ChiSquareFit(reference, current []float64) (statistic, p float64) {
 			continue
 		}
 		k++
-		expected := reference[i] * scale
+		expected := float64(reference[i] * scale)
 		d := current[i] - expected
-		statistic += d * d / expected
+		statistic += float64(d*d) / expected
 	}
 	if k < 2 {
 		return 0, 1
@@ -170,13 +170,13 @@ func ChiSquareHomogeneity(reference, current []float64, yates bool) (statistic, 
 		if both == 0 {
 			continue
 		}
-		expected := both * (n / (m + n))
+		expected := float64(both * (n / (m + n)))
 		d := math.Abs(current[i] - expected) // the same in either row
 		if yates && k == 2 {
 			d -= min(0.5, d)
 		}
-		statistic += d * d / expected
-		statistic += d * d / (both - expected)
+		statistic += float64(d*d) / expected
+		statistic += float64(d*d) / (both - expected)
 	}
 	return statistic, ChiSquareSurvival(statistic, k-1)
 }
