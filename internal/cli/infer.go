@@ -24,7 +24,7 @@ func (a *app) infer(root, dir string, files []string) (*infer.Proposal, error) {
 		split := infer.Split{Name: name}
 		for _, f := range of {
 			if table.Format(f) == "" {
-				return nil, usageError{fmt.Errorf("--infer: %s is of no format that can be read as a table: .csv, .tsv, .jsonl, .ndjson, .json (also with .gz or .zst) or .parquet; add it without --infer", path.Join(dir, f))}
+				return nil, usageError{fmt.Errorf("--infer: %s is of no format that can be read as a table: .csv, .tsv, .jsonl, .ndjson, .json (also with .gz or .zst), .parquet or .arrow; add it without --infer", path.Join(dir, f))}
 			}
 			split.Files = append(split.Files, table.File{Name: path.Join(dir, f), Path: filepath.Join(root, filepath.FromSlash(f))})
 		}

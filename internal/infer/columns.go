@@ -37,7 +37,8 @@ type column struct {
 func (w *writer) column(d profile.DocumentColumn) *column {
 	c := &column{DocumentColumn: d, typ: typeOf(d, w.texts[d.Name])}
 	whole := strings.HasPrefix(c.typ, "int") || strings.HasPrefix(c.typ, "uint")
-	c.unique = !d.DistinctEstimate && d.Distinct == d.Count && d.Count >= leastRows && (whole || c.typ == "string")
+	different := !d.DistinctEstimate && d.Distinct == d.Count || w.unique[d.Name]
+	c.unique = different && d.Count >= leastRows && (whole || c.typ == "string")
 	c.key = c.unique && (whole || keyName(d.Name) || d.Lengths == nil || d.Lengths.Max <= maxKey)
 	if whole || c.typ == "string" {
 		c.categories(whole)

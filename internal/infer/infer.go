@@ -4,9 +4,8 @@
 //	p, err := infer.Dataset(ctx, []infer.Split{{Name: "train", Files: files}})
 //	manifest = append(manifest, p.YAML...)
 //
-// What is proposed holds for every row that was read. Where that cannot be
-// known from one pass in bounded memory, nothing is said, or it stands in a
-// comment for somebody to decide.
+// What is proposed holds for every row that was read. Where that is not known,
+// nothing is said, or it stands in a comment for somebody to decide.
 package infer
 
 import (
@@ -39,8 +38,9 @@ type Proposal struct {
 // ErrNothing is why there is no proposal: the files hold no rows.
 var ErrNothing = errors.New("nothing could be inferred: there are no rows")
 
-// Dataset reads all files once and proposes what to declare. An error wraps
-// ErrNothing when there are no rows.
+// Dataset reads all files once, columns that may be keys of many rows twice,
+// and proposes what to declare. An error wraps ErrNothing when there are no
+// rows.
 func Dataset(ctx context.Context, splits []Split) (*Proposal, error) {
 	s := &scan{total: profile.NewSummary(), texts: map[string]*textFacts{}, files: map[string]int{}}
 	w := writer{texts: s.texts, filesOf: s.files}
@@ -60,7 +60,76 @@ func Dataset(ctx context.Context, splits []Split) (*Proposal, error) {
 		return nil, ErrNothing
 	}
 	w.doc = s.total.Document(nil)
+	var err error
+	if w.unique, err = allDifferent(ctx, splits, w.doc); err != nil {
+		return nil, fmt.Errorf("nothing could be inferred: %w", err)
+	}
 	return w.proposal(), nil
+}
+
+// maxKeys is how many columns a second pass looks at.
+const maxKeys = 8
+
+// allDifferent tells which columns of more values than a profile lists have no
+// value twice. It reads those again whose estimate is close to that.
+func allDifferent(ctx context.Context, splits []Split, d *profile.Document) (map[string]bool, error) {
+	var needs profile.Needs
+	var names []string
+	for i := range d.Columns {
+		c := &d.Columns[i]
+		// The estimate has a standard error of 0.8 %.
+		if c.DistinctEstimate && c.Distinct > c.Count-c.Count/25 && len(names) < maxKeys {
+			needs.Add(c.Name, profile.Unique)
+			names = append(names, c.Name)
+		}
+	}
+	if names == nil {
+		return nil, nil
+	}
+	spill := profile.NewSpill("", 0)
+	found, err := readKeys(ctx, splits, names, profile.New(needs, spill))
+	if err = errors.Join(err, spill.Close()); err != nil {
+		return nil, err
+	}
+	out := map[string]bool{}
+	for _, n := range names {
+		c := found.Columns[n]
+		out[n] = c != nil && c.Duplicates == 0
+	}
+	return out, nil
+}
+
+func readKeys(ctx context.Context, splits []Split, columns []string, a *profile.Accumulator) (*profile.Profile, error) {
+	number := 0
+	for _, split := range splits {
+		for _, f := range split.Files {
+			if err := readFile(ctx, f, table.Options{Columns: columns, File: number}, a); err != nil {
+				return nil, err
+			}
+			number++
+		}
+	}
+	return a.Profile()
+}
+
+func readFile(ctx context.Context, f table.File, opts table.Options, a *profile.Accumulator) error {
+	r, err := table.Open(ctx, f, opts)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	for {
+		b, err := r.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err == nil {
+			err = a.Observe(b)
+		}
+		if err != nil {
+			return err
+		}
+	}
 }
 
 // scan summarizes files one after the other.
@@ -79,8 +148,9 @@ type textFacts struct {
 }
 
 func (s *scan) file(ctx context.Context, f table.File) error {
-	isParquet, opts := table.Format(f.Name) == ".parquet", table.Options{}
-	if isParquet {
+	format, opts := table.Format(f.Name), table.Options{}
+	isTyped := format == ".parquet" || format == ".arrow"
+	if isTyped {
 		opts.Columns = []string{}
 	}
 	r, err := table.Open(ctx, f, opts)
@@ -91,7 +161,7 @@ func (s *scan) file(ctx context.Context, f table.File) error {
 	for _, field := range r.Schema() {
 		s.files[field.Name]++
 	}
-	if isParquet { // it is typed, and read in parts
+	if isTyped { // and read in parts
 		found, err := profile.Scan(ctx, []table.File{f}, profile.ScanOptions{})
 		if err == nil {
 			s.total.Merge(found)

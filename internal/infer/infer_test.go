@@ -155,6 +155,28 @@ func TestOverlapUnknown(t *testing.T) {
 	}
 }
 
+// TestManyKeys: columns of more values than a profile lists are unique only when
+// they are.
+func TestManyKeys(t *testing.T) {
+	for _, last := range []int{20_000, 4} { // the second is there already
+		dir := t.TempDir()
+		var data [2]strings.Builder
+		for i := range data {
+			data[i].WriteString("id\n")
+		}
+		for i := range 20_000 {
+			fmt.Fprintf(&data[i%2], "u-%d\n", i)
+		}
+		fmt.Fprintf(&data[1], "u-%d\n", last)
+		write(t, dir, "train.csv", []byte(data[0].String()))
+		write(t, dir, "test.csv", []byte(data[1].String()))
+		_, a := propose(t, dir, map[string]string{"train": "train.csv", "test": "test.csv"})
+		if got, want := a.Dataset.Columns[0].Unique, last == 20_000; got != want {
+			t.Errorf("u-%d: unique is %v", last, got)
+		}
+	}
+}
+
 // TestHostile: whatever names and values are, the manifest parses, says what
 // they are, and the data passes.
 func TestHostile(t *testing.T) {

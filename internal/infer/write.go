@@ -22,6 +22,7 @@ const maxPart = 400 << 10
 // writer writes a proposal as YAML. It is text, not a tree that is marshalled,
 // because each line says in a comment what it was concluded from.
 type writer struct {
+	unique  map[string]bool // columns of many values, all different
 	doc     *profile.Document
 	texts   map[string]*textFacts
 	splits  []string // those with rows
@@ -137,41 +138,44 @@ func (w *writer) columnChecks(c *column) {
 	}
 }
 
-// overlaps proposes that splits share no rows: in a column whose values were
-// all different, where that is so, else as a comment, because one pass does
-// not tell.
+// overlaps proposes that splits share no rows: in a column whose values are all
+// different, where that is so, and in the longest text as a comment, because
+// nobody has looked.
 func (w *writer) overlaps() {
-	var best *column
-	better := func(c *column) bool {
-		length := func(c *column) int64 {
-			if c.Lengths == nil {
-				return 0
-			}
-			return c.Lengths.Max
-		}
-		return best == nil || c.unique && !best.unique || c.unique == best.unique && length(c) > length(best)
-	}
+	var unique, text *column
 	for _, c := range w.declared {
-		if (c.unique || c.typ == "string" && c.values == nil) && better(c) {
-			best = c
+		switch {
+		case c.unique:
+			if unique == nil || longest(c) > longest(unique) {
+				unique = c
+			}
+		case c.typ == "string" && c.values == nil:
+			if text == nil || longest(c) > longest(text) {
+				text = c
+			}
 		}
-	}
-	if best == nil {
-		return
 	}
 	// What models learn from is named first.
 	order := slices.Clone(w.splits)
 	slices.SortStableFunc(order, func(a, b string) int { return rank(a) - rank(b) })
 	for i, first := range order {
 		for _, second := range order[i+1:] {
-			entry := fmt.Sprintf("split.overlap, between: [%s, %s], column: %s", scalar(first), scalar(second), scalar(best.Name))
-			if best.unique {
-				w.check(entry, "all values were different")
-			} else {
-				w.line("  # Not known from one pass; remove the # to know:\n  # - {check: %s}", entry)
+			entry := fmt.Sprintf("split.overlap, between: [%s, %s], column: ", scalar(first), scalar(second))
+			if unique != nil {
+				w.check(entry+scalar(unique.Name), "all values were different")
+			}
+			if text != nil {
+				w.line("  # Not known; remove the # to know:\n  # - {check: %s%s}", entry, scalar(text.Name))
 			}
 		}
 	}
+}
+
+func longest(c *column) int64 {
+	if c.Lengths == nil {
+		return 0
+	}
+	return c.Lengths.Max
 }
 
 func rank(split string) int {
