@@ -104,7 +104,7 @@ func newBounded(column string, bounds boundsParams) *bounded {
 }
 
 func (s *side) add(v float64, n int64) {
-	if v < s.bound  {
+	if v < s.bound || s.isMax && v == s.bound {
 		s.below += n
 		s.lower = max(s.lower, v)
 	} else {

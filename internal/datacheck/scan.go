@@ -102,6 +102,10 @@ type unit struct {
 // to keep all busy to the end, few because each one reads the footer anew.
 const unitsPerWorker = 4
 
+// leastShared is how many rows of a batch several workers look at: fewer cost
+// less than waking them.
+const leastShared = 512
+
 // scan reads all data once. It returns the sets with what was observed of
 // all rows.
 func (r *run) scan(ctx context.Context, checks []*bound, spill *profile.Spill) ([]*set, error) {
@@ -120,9 +124,10 @@ func (r *run) scan(ctx context.Context, checks []*bound, spill *profile.Spill) (
 	in := &inOrder{waiting: map[int]func() error{}}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(workers)
+	atOnce := workers / max(len(units), 1) // of a unit
 	for i, u := range units {
 		g.Go(func() error {
-			parts, rows, failed := r.read(ctx, sets, u, spill)
+			parts, rows, failed := r.read(ctx, sets, u, spill, atOnce)
 			return in.do(i, func() error { return r.merge(sets, parts, u, rows, failed) })
 		})
 	}
@@ -181,8 +186,9 @@ func (r *run) units(ctx context.Context, workers int) ([]unit, error) {
 	return out, nil
 }
 
-// read observes the rows of a unit, for each set that wants them.
-func (r *run) read(ctx context.Context, sets []*set, u unit, spill *profile.Spill) (parts []*observed, rows int64, err error) {
+// read observes the rows of a unit, for each set that wants them, with so many
+// workers.
+func (r *run) read(ctx context.Context, sets []*set, u unit, spill *profile.Spill, workers int) (parts []*observed, rows int64, err error) {
 	split := r.splitOf[u.file]
 	parts = make([]*observed, len(sets))
 	columns := []string{}
@@ -210,7 +216,7 @@ func (r *run) read(ctx context.Context, sets []*set, u unit, spill *profile.Spil
 			if p == nil {
 				continue
 			}
-			if err := p.add(b); err != nil {
+			if err := p.add(b, workers); err != nil {
 				return nil, 0, err
 			}
 		}
@@ -254,24 +260,24 @@ func (o *observed) group(name string) *group {
 }
 
 // add filters a batch and observes what is left, group by group.
-func (o *observed) add(b *table.Batch) error {
+func (o *observed) add(b *table.Batch, workers int) error {
 	if o.crowded {
 		return nil
 	}
 	f := &o.set.filter
 	if f.program == nil && len(f.GroupBy) == 0 {
-		return o.group("").observe(b)
+		return o.group("").observe(b, workers)
 	}
 	rows := o.filter.rows(b)
 	if len(f.GroupBy) == 0 {
-		return o.group("").observe(b.Select(rows, o.set.columns))
+		return o.group("").observe(b.Select(rows, o.set.columns), workers)
 	}
 	for name, rows := range o.filter.groups(b, rows) {
 		if o.groups[name] == nil && len(o.groups) == maxGroups {
 			o.crowd()
 			return nil
 		}
-		if err := o.group(name).observe(b.Select(rows, o.set.columns)); err != nil {
+		if err := o.group(name).observe(b.Select(rows, o.set.columns), workers); err != nil {
 			return err
 		}
 	}
@@ -303,11 +309,27 @@ func (o *observed) merge(later *observed) error {
 	return nil
 }
 
-func (g *group) observe(b *table.Batch) error {
+// observe shows a batch to the checks and to the accumulator's parts, which
+// know nothing of each other, so that several workers can.
+func (g *group) observe(b *table.Batch, workers int) error {
 	if b.Rows == 0 {
 		return nil
 	}
 	g.rows += int64(b.Rows)
+	if workers > 1 && b.Rows >= leastShared {
+		tasks := g.profile.Tasks(b)
+		var all errgroup.Group
+		all.SetLimit(workers)
+		for _, do := range tasks {
+			all.Go(do)
+		}
+		for _, c := range g.checks {
+			if c != nil {
+				all.Go(func() error { c.Observe(b); return nil })
+			}
+		}
+		return all.Wait()
+	}
 	for _, c := range g.checks {
 		if c != nil {
 			c.Observe(b)

@@ -14,15 +14,25 @@ type columnState struct {
 	facts    Column // counts, extremes and examples
 	sum, sq  exactSum
 	texts    int64 // values that MinText and MinLength are about
+	spread   *buckets
 	values   *valueCounts
 	keys     *keySet
 	counts   []int64 // scratch: rows by code of a dictionary
 	text     []byte  // scratch
 }
 
-func newColumnState(want Want, types map[string]table.Type, name string, spill *Spill) *columnState {
+// groupedLevel is the level of what is kept of each of many groups.
+const groupedLevel = 4
+
+func newColumnState(want Want, needs *Needs, name string, spill *Spill) *columnState {
 	s := &columnState{want: want}
-	if t, ok := types[name]; ok {
+	if want&Spread != 0 {
+		s.spread = newBuckets()
+		if needs.Grouped {
+			s.spread.level = groupedLevel
+		}
+	}
+	if t, ok := needs.Types[name]; ok {
 		s.declared = &t
 	}
 	if want&Distinct != 0 {
@@ -90,7 +100,7 @@ func (s *columnState) conform(b *table.Batch, c *table.Column) {
 
 // add accounts for n rows with the value at i, which is not null.
 func (s *columnState) add(c *table.Column, i int, n int64) {
-	if s.want&(Range|Moments) != 0 {
+	if s.want&(Range|Moments|Spread) != 0 {
 		if v, ok := c.Float(i); ok {
 			s.number(v, n)
 		}
@@ -128,6 +138,9 @@ func (s *columnState) number(v float64, n int64) {
 		f.Max = v
 	}
 	f.Numbers += n
+	if s.spread != nil {
+		s.spread.add(v, n)
+	}
 	if s.want&Moments != 0 {
 		s.sum.addProduct(v, float64(n))
 		// v*v exactly: the rounded product and what rounding lost.
@@ -189,6 +202,9 @@ func (s *columnState) merge(o *columnState) error {
 	s.texts += o.texts
 	s.sum.merge(&o.sum)
 	s.sq.merge(&o.sq)
+	if s.spread != nil {
+		s.spread.merge(o.spread)
+	}
 	if s.values != nil {
 		s.values.merge(o.values)
 	}
@@ -200,6 +216,9 @@ func (s *columnState) merge(o *columnState) error {
 
 func (s *columnState) column() (*Column, error) {
 	c := s.facts
+	if s.spread != nil && c.Numbers > 0 {
+		c.spread, c.Within = s.spread.sorted(c.Min, c.Max), s.spread.bound()
+	}
 	if s.want&Moments != 0 {
 		c.Sum, c.Mean, c.StdDev = moments(&s.sum, &s.sq, c.Numbers)
 	}

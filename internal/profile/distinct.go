@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/table"
@@ -36,6 +37,42 @@ func (h *hyperLogLog) add(hash uint64) {
 func (h *hyperLogLog) merge(o *hyperLogLog) {
 	for i, r := range o.registers {
 		h.registers[i] = max(h.registers[i], r)
+	}
+}
+
+// appendPacked writes the registers in four bits each: how much they are above
+// the least of them, or 15 for those that follow as bytes, which are few.
+func (h *hyperLogLog) appendPacked(b []byte) []byte {
+	least := slices.Min(h.registers)
+	b = append(b, least)
+	for i := 0; i < hllSize; i += 2 {
+		b = append(b, min(h.registers[i]-least, packedMore)|min(h.registers[i+1]-least, packedMore)<<4)
+	}
+	for _, r := range h.registers {
+		if r-least >= packedMore {
+			b = append(b, r)
+		}
+	}
+	return b
+}
+
+const packedMore = 15
+
+// packed reads what appendPacked writes.
+func (d *decoder) packed(registers []uint8) {
+	least := d.take(1)[0]
+	if least > hllMax {
+		d.fail("a register of the estimate of distinct values is too large")
+	}
+	four := d.take(hllSize / 2)
+	for i := range registers {
+		above := four[i/2] >> (4 * (i % 2)) & packedMore
+		if registers[i] = least + above; above == packedMore {
+			registers[i] = d.take(1)[0]
+		}
+		if d.err != nil {
+			return
+		}
 	}
 }
 

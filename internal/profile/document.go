@@ -49,8 +49,8 @@ type DocumentColumn struct {
 	Count int64  `json:"count"` // values: rows that are not null
 	Nulls int64  `json:"nulls"`
 	NaNs  int64  `json:"nans,omitempty"` // not a number, or infinite; in no statistic
-	// Distinct is exact up to MaxDistinct values, else an estimate with a
-	// standard error of 0.8 %.
+	// Distinct is exact up to MaxDistinct values, fewer in tables of more than
+	// 128 columns, else an estimate with a standard error of 0.8 %.
 	Distinct         int64              `json:"distinct"`
 	DistinctEstimate bool               `json:"distinctEstimate"`
 	Min              any                `json:"min,omitempty"` // number or text
@@ -126,10 +126,10 @@ func (c *columnSummary) document() DocumentColumn {
 	m := c.many
 	var top []Count
 	if m != nil {
-		out.Distinct, out.DistinctEstimate = min(max(m.distinct.estimate(), MaxDistinct+1), out.Count), true
+		out.Distinct, out.DistinctEstimate = min(max(m.distinct.estimate(), int64(c.level.distinct())+1), out.Count), true
 		top, out.TopError = m.frequent.top(), m.frequent.lost
 	} else {
-		m = newMany()
+		m = &many{numbers: numbers{spread: newBuckets()}} // without sketches of what is known
 		for i := range c.few {
 			m.observe(&c.few[i])
 			top = append(top, Count{c.few[i].text, c.few[i].rows})
@@ -329,9 +329,11 @@ func (d *Document) Summary() (*Summary, error) {
 		if err != nil {
 			return nil, fmt.Errorf("column %.80q: %w", c.Name, err)
 		}
+		column.raise(levelOf(len(d.Columns)))
 		s.columns = append(s.columns, column)
 		s.byName[c.Name] = column
 	}
+	s.leveled = len(s.columns)
 	return s, nil
 }
 

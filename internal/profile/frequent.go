@@ -10,7 +10,7 @@ import (
 // one, after J. Misra and D. Gries, "Finding repeated elements" (1982), merged
 // as P. K. Agarwal et al., "Mergeable Summaries" (2012), show. A value's true
 // count is between the one known and that plus lost; lost is at most the rows
-// divided by keepFrequent+1. Values are known by their hash, so an
+// divided by one more than are kept. Values are known by their hash, so an
 // adversary could make two of them one; nothing exact rests on this.
 type frequent struct {
 	index   []uint32 // by hash: see slot
@@ -18,7 +18,8 @@ type frequent struct {
 	entries []candidate
 	fresh   []byte // texts of the candidates that came since the last cut
 	lost    int64
-	room    int // more candidates than workFrequent may gather now
+	level   level
+	room    int // more candidates than usual may gather now
 }
 
 // candidate is a value that may be frequent. Most are not and soon go, so
@@ -40,11 +41,9 @@ const (
 	textFixed
 )
 
-const (
-	keepFrequent = 1 << 11
-	// workFrequent candidates may gather before the rarest go.
-	workFrequent = 1 << 12
-)
+// keepFrequent candidates are kept at level 0; twice as many may gather before
+// the rarest go.
+const keepFrequent = 1 << 11
 
 func newFrequent() *frequent { return &frequent{} }
 
@@ -57,7 +56,7 @@ func (f *frequent) find(hash uint64) *candidate {
 	if *t != 0 {
 		return &f.entries[*t&placeMask-1]
 	}
-	if len(f.entries) >= workFrequent+f.room {
+	if len(f.entries) >= 2*f.level.frequent()+f.room {
 		f.shrink()
 		t = f.slot(hash)
 	}
@@ -133,10 +132,10 @@ func (f *frequent) freshText(c *candidate) string {
 	return string(f.fresh[c.bits>>32 : uint32(c.bits)])
 }
 
-// shrink leaves at most keepFrequent candidates. It looks at the counts
+// shrink leaves at most as many candidates as the level allows. It looks at the counts
 // alone, so the order of the entries does not matter.
 func (f *frequent) shrink() {
-	if n := len(f.entries) - keepFrequent; n > 0 {
+	if n := len(f.entries) - f.level.frequent(); n > 0 {
 		f.cut(f.rarest(n))
 	}
 }
@@ -176,9 +175,12 @@ func (f *frequent) cut(n int64) {
 			kept = append(kept, e)
 		}
 	}
+	work := 2 * f.level.frequent()
 	clear(f.entries[len(kept):])
-	f.entries = kept
-	f.reindex(2 * workFrequent)
+	if f.entries = kept; cap(kept) > 2*work {
+		f.entries = append(make([]candidate, 0, work), kept...)
+	}
+	f.reindex(2 * work)
 	f.fresh = f.fresh[:0]
 }
 

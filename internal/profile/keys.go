@@ -38,7 +38,7 @@ func NewSpill(dir string, memory int64) *Spill {
 	if memory == 0 {
 		memory = DefaultSpill
 	}
-	return &Spill{dir: dir, max: memory / keySize}
+	return &Spill{dir: dir, max: memory / (2 * keyMemory)}
 }
 
 // Close removes the temporary file.
@@ -108,7 +108,8 @@ type key struct {
 }
 
 const (
-	keySize = 28
+	keySize   = 28 // in the file
+	keyMemory = 32 // sorting takes it twice
 
 	tagHash  = 0xff
 	tagInt   = 0xfe

@@ -36,6 +36,8 @@ const (
 	Distinct
 	// Unique finds values that occur more than once, exactly.
 	Unique
+	// Spread is how the numbers are spread; see Column.Nth.
+	Spread
 )
 
 // Needs says what to accumulate. The zero value is rows alone.
@@ -44,6 +46,9 @@ type Needs struct {
 	// Types are declared types; values that are not of them are counted.
 	Types map[string]table.Type
 	Keys  []Key // see AddKey
+	// Grouped says that there are many accumulators, one for each group of rows,
+	// so that each keeps less for Spread.
+	Grouped bool
 }
 
 // Add asks for facts of a column, in addition to what was asked before.
@@ -74,6 +79,7 @@ func (n *Needs) Merge(o Needs) {
 	for _, k := range o.Keys {
 		n.AddKey(k)
 	}
+	n.Grouped = n.Grouped || o.Grouped
 }
 
 // Names returns the columns that are needed, sorted.
@@ -174,6 +180,21 @@ type Column struct {
 	Top         []Count
 	Duplicates  int64       // rows whose value occurred in a row before
 	DuplicateOf []Duplicate // the first of them
+
+	// Within is how far Nth may be from the truth, relative to it: 0 while there
+	// are few different numbers.
+	Within float64
+	spread []weighted
+}
+
+// Nth returns the n-th smallest of the numbers, from 0, if Spread was asked for.
+func (c *Column) Nth(n int64) float64 {
+	for _, w := range c.spread {
+		if n -= w.n; n < 0 {
+			return w.v
+		}
+	}
+	return c.Max
 }
 
 // Count is a value with the number of its rows.
@@ -204,7 +225,19 @@ func New(needs Needs, spill *Spill) *Accumulator {
 
 // Observe adds the rows of a batch. Errors come from spilling to disk.
 func (a *Accumulator) Observe(b *table.Batch) error {
+	for _, do := range a.Tasks(b) {
+		if err := do(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Tasks are what Observe does, in parts that may be done at the same time. All
+// of them must be done before the next batch.
+func (a *Accumulator) Tasks(b *table.Batch) []func() error {
 	a.rows += int64(b.Rows)
+	var tasks []func() error
 	for i := range b.Columns {
 		c := &b.Columns[i]
 		want, ok := a.needs.Columns[c.Name]
@@ -213,19 +246,15 @@ func (a *Accumulator) Observe(b *table.Batch) error {
 		}
 		s := a.columns[c.Name]
 		if s == nil {
-			s = newColumnState(want, a.needs.Types, c.Name, a.spill)
+			s = newColumnState(want, &a.needs, c.Name, a.spill)
 			a.columns[c.Name] = s
 		}
-		if err := s.observe(b, c); err != nil {
-			return err
-		}
+		tasks = append(tasks, func() error { return s.observe(b, c) })
 	}
 	for _, k := range a.keys {
-		if err := k.observe(b); err != nil {
-			return err
-		}
+		tasks = append(tasks, func() error { return k.observe(b) })
 	}
-	return nil
+	return tasks
 }
 
 // Merge adds what o observed. o is spent afterwards.

@@ -20,14 +20,13 @@ import (
 type buckets struct {
 	shift  uint // low bits dropped, at most maxShift
 	counts counter
+	level  level
 }
 
 const (
-	// maxBuckets is how many a finished sketch has at most. It is more than
-	// MaxDistinct, so that exact values stay exact.
+	// maxBuckets is how many a finished sketch has at most, at level 0. While
+	// numbers come in, twice as many are let grow before bits are dropped.
 	maxBuckets = 1 << 14
-	// While numbers come in, this many are let grow before bits are dropped.
-	workBuckets = 1 << 15
 	// maxShift drops the mantissa: 4,096 signs and exponents remain, which is
 	// always few enough.
 	maxShift = 52
@@ -58,14 +57,15 @@ func disorder(key uint64) float64 {
 // add counts a finite number n times.
 func (s *buckets) add(v float64, n int64) {
 	s.counts.add(order(v)>>s.shift, n)
-	if s.counts.used > workBuckets {
+	if s.counts.used > 2*s.level.buckets() {
 		s.finish()
 	}
 }
 
-// finish drops as few bits as leave at most maxBuckets.
+// finish drops as few bits as leave at most as many buckets as the level allows.
 func (s *buckets) finish() {
-	if s.counts.used <= maxBuckets {
+	most := s.level.buckets()
+	if s.counts.used <= most {
 		return
 	}
 	keys := make([]uint64, 0, s.counts.used)
@@ -81,7 +81,7 @@ func (s *buckets) finish() {
 		together[bits.Len64(keys[i]^keys[i-1])]++
 	}
 	more := uint(0)
-	for n := len(keys); n > maxBuckets && s.shift+more < maxShift; {
+	for n := len(keys); n > most && s.shift+more < maxShift; {
 		more++
 		n -= together[more]
 	}

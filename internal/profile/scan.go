@@ -1,6 +1,7 @@
 package profile
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -60,6 +61,15 @@ func Scan(ctx context.Context, files []table.File, opts ScanOptions) (*Summary, 
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
+	if len(units) == 1 { // as most files of many small ones are
+		return readUnit(ctx, files[units[0].file], units[0], workers)
+	}
+	atOnce := min(2*workers, len(units))
+	if atOnce > 1 {
+		if atOnce, err = summariesAtOnce(ctx, files[units[0].file], atOnce); err != nil {
+			return nil, err
+		}
+	}
 	total := NewSummary()
 	// Merged in their order, whichever is ready first, so that of several errors
 	// it is always the same one that is returned. A unit begins when one before
@@ -72,11 +82,12 @@ func Scan(ctx context.Context, files []table.File, opts ScanOptions) (*Summary, 
 	for i := range done {
 		done[i] = make(chan result, 1)
 	}
-	ahead := make(chan struct{}, 2*workers)
+	ahead := make(chan struct{}, atOnce)
 	g, ctx := errgroup.WithContext(ctx)
 	var next sync.Mutex
 	started := 0
-	for range min(workers, len(units)) {
+	readers := min(workers, atOnce)
+	for range readers {
 		g.Go(func() error {
 			for {
 				select {
@@ -91,7 +102,7 @@ func Scan(ctx context.Context, files []table.File, opts ScanOptions) (*Summary, 
 				if i >= len(units) {
 					return nil
 				}
-				s, err := readUnit(ctx, files[units[i].file], units[i], workers/len(units))
+				s, err := readUnit(ctx, files[units[i].file], units[i], workers/readers)
 				done[i] <- result{s, err}
 				if err != nil {
 					return nil // what comes later does not count
@@ -118,6 +129,22 @@ func Scan(ctx context.Context, files []table.File, opts ScanOptions) (*Summary, 
 		return nil, err
 	}
 	return total, nil
+}
+
+// columnsAtOnce is how many columns are held besides those of the whole, unless
+// a table has more.
+const columnsAtOnce = 2 * fullColumns
+
+// summariesAtOnce is how many units may be held at a time: at most most, fewer
+// of wide tables. Files mostly have the columns of the first. What is found does
+// not depend on it.
+func summariesAtOnce(ctx context.Context, first table.File, most int) (int, error) {
+	r, err := table.Open(ctx, first, table.Options{Columns: []string{}})
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	return max(1, min(most, columnsAtOnce/max(1, len(r.Schema())))), nil
 }
 
 // makeUnits indexes the files, cuts their parts into units, and leaves those of
@@ -163,6 +190,9 @@ func readUnit(ctx context.Context, f table.File, u unit, workers int) (*Summary,
 	defer r.Close()
 	s := NewSummary()
 	s.AddSchema(r.Schema())
+	if len(s.columns) > columnsAtOnce && table.Format(f.Name) == ".parquet" {
+		return s, s.readWide(ctx, f, u, max(workers, 1))
+	}
 	for {
 		b, err := r.Next()
 		if err == io.EOF {
@@ -172,5 +202,58 @@ func readUnit(ctx context.Context, f table.File, u unit, workers int) (*Summary,
 			return nil, err
 		}
 		s.Observe(b, workers)
+	}
+}
+
+// Of a wide file so many columns are read at a time, by so many workers. The
+// former decides how rows are cut into batches, hence does not depend on the
+// workers.
+const (
+	columnsPerRead = 128
+	readsAtOnce    = 4
+)
+
+// readWide reads some columns at a time: the pages and dictionaries that stand
+// for a batch would fill the memory, were they of all columns of a wide file.
+func (s *Summary) readWide(ctx context.Context, f table.File, u unit, workers int) error {
+	var groups [][]string
+	for i, c := range s.columns {
+		if i%columnsPerRead == 0 {
+			groups = append(groups, nil)
+		}
+		last := &groups[len(groups)-1]
+		*last = append(*last, c.name)
+	}
+	rows, failed := make([]int64, len(groups)), make([]error, len(groups))
+	var g errgroup.Group
+	g.SetLimit(min(workers, readsAtOnce))
+	for i, names := range groups {
+		g.Go(func() error {
+			rows[i], failed[i] = s.readColumns(ctx, f, u, names)
+			return nil
+		})
+	}
+	g.Wait()
+	s.Rows += rows[0]
+	return cmp.Or(failed...) // of several always the same one
+}
+
+// readColumns reads some columns of a unit, and returns how many rows it has.
+func (s *Summary) readColumns(ctx context.Context, f table.File, u unit, names []string) (rows int64, err error) {
+	r, err := table.Open(ctx, f, table.Options{Columns: names, File: u.file, Parts: u.parts})
+	if err != nil {
+		return 0, err
+	}
+	defer r.Close()
+	for {
+		b, err := r.Next()
+		if err == io.EOF {
+			return rows, nil
+		}
+		if err != nil {
+			return rows, err
+		}
+		rows += int64(b.Rows)
+		s.observe(b, 1)
 	}
 }

@@ -7,8 +7,8 @@ import (
 )
 
 const (
-	// maxShapes is how many shapes of texts are counted; with more of them
-	// there is no pattern to see, and none is reported.
+	// maxShapes is how many shapes of texts are counted at level 0; with more
+	// of them there is no pattern to see, and none is reported.
 	maxShapes = 1000
 	// maxShape is after how many signs a shape ends in "…".
 	maxShape = 32
@@ -119,6 +119,7 @@ type shapes struct {
 	index  map[string]int
 	counts []Count
 	over   bool
+	level  level
 	recent [16]uint16               // among counts: the shape of such a length that came last
 	known  [len(knownShapes)]uint16 // among counts, from 1
 }
@@ -148,8 +149,8 @@ func (s *shapes) add(shape []byte, n int64) {
 		s.counts[i].Rows += n
 		return
 	}
-	if len(s.counts) == maxShapes {
-		*s = shapes{over: true}
+	if len(s.counts) == s.level.shapes() {
+		s.give()
 		return
 	}
 	if s.index == nil {
@@ -159,9 +160,12 @@ func (s *shapes) add(shape []byte, n int64) {
 	s.counts = append(s.counts, Count{string(shape), n})
 }
 
+// give gives up.
+func (s *shapes) give() { *s = shapes{over: true, level: s.level} }
+
 func (s *shapes) merge(o *shapes) {
 	if o.over {
-		*s = shapes{over: true}
+		s.give()
 	}
 	for _, c := range o.counts {
 		s.add([]byte(c.Value), c.Rows)

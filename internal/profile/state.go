@@ -7,12 +7,16 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
-// stateVersion is the first byte of a column's state. The hashes of
-// distinct.go and the buckets of quantile.go belong to the format.
-const stateVersion = 1
+// A column's state begins with its version. The hashes of distinct.go and the
+// buckets of quantile.go belong to the format.
+const (
+	stateVersion = 1 // of level 0
+	stateLeveled = 2 // the level follows, and registers are packed
+)
 
 // maxCount is the most rows a state may claim: counts stay exact in JSON and
 // sums of many states in int64.
@@ -21,7 +25,11 @@ const maxCount = 1 << 53
 // appendState writes what merging needs. Equal summaries have equal states.
 func (c *columnSummary) appendState(b []byte) []byte {
 	c.settle()
-	b = append(b, stateVersion)
+	if c.level == 0 {
+		b = append(b, stateVersion)
+	} else {
+		b = append(b, stateLeveled, byte(c.level))
+	}
 	b = appendString(b, c.typ)
 	b = appendCounts(b, c.rows, c.nulls)
 	if c.many == nil {
@@ -29,13 +37,17 @@ func (c *columnSummary) appendState(b []byte) []byte {
 		return appendValues(b, c.few)
 	}
 	b = append(b, 1)
-	return c.many.appendState(b)
+	return c.many.appendState(b, c.level)
 }
 
 func appendValues(b []byte, few []value) []byte {
-	few = slices.SortedFunc(slices.Values(few), func(v, w value) int { return cmp.Compare(v.text, w.text) })
+	sorted := make([]*value, len(few))
+	for i := range few {
+		sorted[i] = &few[i]
+	}
+	slices.SortFunc(sorted, func(v, w *value) int { return strings.Compare(v.text, w.text) })
 	b = binary.AppendUvarint(b, uint64(len(few)))
-	for _, v := range few {
+	for _, v := range sorted {
 		b = appendString(b, v.text)
 		b = appendCounts(b, v.rows, v.chars)
 		if !v.typed {
@@ -53,7 +65,7 @@ func appendValues(b []byte, few []value) []byte {
 	return b
 }
 
-func (m *many) appendState(b []byte) []byte {
+func (m *many) appendState(b []byte, l level) []byte {
 	n := &m.numbers
 	b = appendCounts(b, n.count, n.nans)
 	b = binary.LittleEndian.AppendUint64(b, math.Float64bits(n.min))
@@ -78,7 +90,11 @@ func (m *many) appendState(b []byte) []byte {
 	for _, s := range slices.SortedFunc(slices.Values(m.shapes.counts), func(s, t Count) int { return cmp.Compare(s.Value, t.Value) }) {
 		b = appendCounts(appendString(b, s.Value), s.Rows)
 	}
-	b = append(b, m.distinct.registers...)
+	if l == 0 {
+		b = append(b, m.distinct.registers...)
+	} else {
+		b = m.distinct.appendPacked(b)
+	}
 	m.frequent.shrink()
 	b = appendCounts(b, m.frequent.lost, int64(len(m.frequent.entries)))
 	for _, e := range slices.SortedFunc(slices.Values(m.frequent.entries), func(d, e candidate) int { return cmp.Compare(d.hash, e.hash) }) {
@@ -186,14 +202,21 @@ func (d *decoder) text() string { return string(d.take(int(d.count(MaxExample)))
 // decodeState reads a state of a table of so many rows.
 func decodeState(name string, state []byte, tableRows int64) (*columnSummary, error) {
 	d := &decoder{b: state}
-	if v := d.take(1)[0]; d.err == nil && v != stateVersion {
-		return nil, fmt.Errorf("%w: its version is %d, this waybill reads %d; update waybill", errState, v, stateVersion)
+	v := d.take(1)[0]
+	if d.err == nil && v != stateVersion && v != stateLeveled {
+		return nil, fmt.Errorf("%w: its version is %d, this waybill reads %d; update waybill", errState, v, stateLeveled)
 	}
-	c := &columnSummary{name: name, typ: d.text()}
+	c := &columnSummary{name: name}
+	if v == stateLeveled {
+		if c.level = level(d.count(maxLevel)); c.level == 0 {
+			d.fail("it has no level")
+		}
+	}
+	c.typ = d.text()
 	c.rows = d.count(tableRows)
 	c.nulls = d.count(c.rows)
 	if d.flag() {
-		c.many = d.many(c.rows - c.nulls)
+		c.many = d.many(c.newMany(), c.level, c.rows-c.nulls)
 	} else {
 		d.values(c)
 	}
@@ -205,7 +228,7 @@ func decodeState(name string, state []byte, tableRows int64) (*columnSummary, er
 
 func (d *decoder) values(c *columnSummary) {
 	left := c.rows - c.nulls
-	for range d.count(MaxDistinct) {
+	for range d.count(int64(c.level.distinct())) {
 		v := value{text: d.text()}
 		v.rows = d.count(left)
 		left -= v.rows
@@ -229,8 +252,7 @@ func (d *decoder) values(c *columnSummary) {
 }
 
 // many reads the state of a column with so many rows that are not null.
-func (d *decoder) many(rows int64) *many {
-	m := newMany()
+func (d *decoder) many(m *many, l level, rows int64) *many {
 	d.numbers(&m.numbers, rows)
 	f := &m.conforming
 	for _, n := range []*int64{&f.integers, &f.numbers, &f.dates, &f.times, &f.bools, &m.texts} {
@@ -241,7 +263,7 @@ func (d *decoder) many(rows int64) *many {
 	m.fixedTexts = d.flag()
 	m.minText, m.maxText = d.text(), d.text()
 	m.shapes.over = d.flag()
-	for range d.count(maxShapes) {
+	for range d.count(int64(l.shapes())) {
 		shape := d.text()
 		m.shapes.add([]byte(shape), d.count(rows))
 		if d.err != nil || !utf8.ValidString(shape) {
@@ -249,13 +271,17 @@ func (d *decoder) many(rows int64) *many {
 			return m
 		}
 	}
-	copy(m.distinct.registers, d.take(hllSize))
+	if l == 0 {
+		copy(m.distinct.registers, d.take(hllSize))
+	} else {
+		d.packed(m.distinct.registers)
+	}
 	if slices.Max(m.distinct.registers) > hllMax {
 		d.fail("a register of the estimate of distinct values is too large")
 	}
 	m.frequent.lost = d.count(rows)
 	left := rows
-	for range d.count(keepFrequent) {
+	for range d.count(int64(l.frequent())) {
 		hash := d.word()
 		text := d.text()
 		n := d.count(left)
@@ -283,7 +309,7 @@ func (d *decoder) numbers(n *numbers, rows int64) {
 	d.sum(&n.sq)
 	n.spread.shift = uint(d.count(maxShift))
 	left, key := n.count, uint64(0)
-	for i := range d.count(maxBuckets) {
+	for i := range d.count(int64(n.spread.level.buckets())) {
 		step := d.uvarint()
 		key += step
 		rows := d.count(left)

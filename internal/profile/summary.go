@@ -13,15 +13,16 @@ import (
 // Summary is all facts about all columns of a table, in bounded memory. A
 // column with at most MaxDistinct values is the exact list of them with their
 // counts, and everything else follows from it; past that it is sums,
-// extremes and sketches. Everything but the most frequent values past
-// MaxDistinct is independent of the order in which rows came and shards
-// merged.
+// extremes and sketches. Tables of more than fullColumns columns keep less of
+// each; see level. Everything but the most frequent values past MaxDistinct is
+// independent of the order in which rows came and shards merged.
 //
 // It is not safe for concurrent use: each shard has its own.
 type Summary struct {
 	Rows    int64
 	columns []*columnSummary
 	byName  map[string]*columnSummary
+	leveled int // columns that are known to be of their level
 }
 
 // NewSummary returns a summary of no rows.
@@ -31,6 +32,18 @@ func NewSummary() *Summary { return &Summary{byName: map[string]*columnSummary{}
 func (s *Summary) AddSchema(schema table.Schema) {
 	for _, f := range schema {
 		s.column(f.Name, f.Type.String())
+	}
+	s.raise()
+}
+
+// raise brings all columns to the level of so many, once more have come.
+func (s *Summary) raise() {
+	if len(s.columns) == s.leveled {
+		return
+	}
+	s.leveled = len(s.columns)
+	for _, c := range s.columns {
+		c.raise(levelOf(s.leveled))
 	}
 }
 
@@ -54,11 +67,20 @@ const mixed = "mixed"
 // batches of a summary are of one file; summaries of several are merged.
 func (s *Summary) Observe(b *table.Batch, workers int) {
 	s.Rows += int64(b.Rows)
+	for i := range b.Columns {
+		s.column(b.Columns[i].Name, b.Columns[i].Type.String())
+	}
+	s.raise()
+	s.observe(b, workers)
+}
+
+// observe is Observe of columns that are known, without counting the rows.
+func (s *Summary) observe(b *table.Batch, workers int) {
 	var g errgroup.Group
 	g.SetLimit(max(workers, 1))
 	for i := range b.Columns {
 		c := &b.Columns[i]
-		into := s.column(c.Name, c.Type.String())
+		into := s.byName[c.Name]
 		if workers <= 1 {
 			into.observe(c, b.Rows)
 			continue
@@ -71,15 +93,24 @@ func (s *Summary) Observe(b *table.Batch, workers int) {
 // Merge adds what o observed. o is spent afterwards.
 func (s *Summary) Merge(o *Summary) {
 	s.Rows += o.Rows
-	for _, c := range o.columns {
+	for i, c := range o.columns {
+		if s.byName[c.name] == nil {
+			s.byName[c.name] = c
+			s.columns = append(s.columns, c)
+			continue
+		}
 		s.column(c.name, c.typ).merge(c)
+		o.columns[i] = nil // its memory is free from here on
 	}
+	o.byName = nil
+	s.raise()
 }
 
 // columnSummary is exact while many is nil.
 type columnSummary struct {
 	name, typ   string
 	rows, nulls int64
+	level       level
 
 	index  map[string]int32 // into few, by text
 	few    []value
@@ -133,6 +164,9 @@ func (c *columnSummary) observe(col *table.Column, rows int) {
 			c.add(col.Dict, code, n)
 		}
 	}
+	if c.level > 0 {
+		c.perCode = nil // of all columns of a wide table it is much
+	}
 }
 
 // fixedWidth tells whether values stand in Bools, Ints or Floats.
@@ -182,11 +216,11 @@ func (c *columnSummary) addFixed(col *table.Column, rows int) {
 // needed yet.
 func (c *columnSummary) overflow() {
 	switch {
-	case c.fixed.used <= MaxDistinct:
+	case c.fixed.used <= c.level.distinct():
 	case len(c.few) > 0:
 		c.settle()
 	default:
-		c.many = newMany()
+		c.many = c.newMany()
 		c.many.addFixedValues(c.kind, c.fixed.sorted())
 		c.fixed = counter{}
 	}
@@ -226,12 +260,16 @@ func (c *columnSummary) add(col *table.Column, i int, n int64) {
 		key = shorten(key)
 	}
 	recent := c.recentOf(key)
-	if at := int(*recent); at < len(c.few) && c.few[at].text == string(key) {
-		c.few[at].rows += n
-		return
+	if recent != nil {
+		if at := int(*recent); at < len(c.few) && c.few[at].text == string(key) {
+			c.few[at].rows += n
+			return
+		}
 	}
 	if at, ok := c.index[string(key)]; ok {
-		*recent = uint16(at)
+		if recent != nil {
+			*recent = uint16(at)
+		}
 		c.few[at].rows += n
 		return
 	}
@@ -243,9 +281,13 @@ func (c *columnSummary) add(col *table.Column, i int, n int64) {
 	c.insert(v)
 }
 
-// recentOf spares most rows of few values the way through index.
+// recentOf spares most rows of few values the way through index. It is nil as
+// long as there are not many rows.
 func (c *columnSummary) recentOf(text []byte) *uint16 {
 	if c.recent == nil {
+		if c.rows < 2*recentValues {
+			return nil
+		}
 		c.recent = make([]uint16, recentValues)
 	}
 	end := uint64(len(text))
@@ -271,16 +313,29 @@ func (c *columnSummary) insert(v value) {
 	}
 	c.index[v.text] = int32(len(c.few))
 	c.few = append(c.few, v)
-	if len(c.few) > MaxDistinct {
-		c.many = newMany()
-		c.many.addValues(c.few)
-		c.index, c.few, c.recent = nil, nil, nil
+	if len(c.few) > c.level.distinct() {
+		c.crowd()
 	}
+}
+
+// crowd makes many of the few.
+func (c *columnSummary) crowd() {
+	c.many = c.newMany()
+	c.many.addValues(c.few)
+	c.index, c.few, c.recent = nil, nil, nil
+}
+
+func (c *columnSummary) newMany() *many {
+	m := newMany()
+	m.raise(c.level)
+	return m
 }
 
 func (c *columnSummary) merge(o *columnSummary) {
 	c.rows += o.rows
 	c.nulls += o.nulls
+	c.raise(o.level)
+	o.raise(c.level)
 	c.settle()
 	o.settle()
 	switch {
@@ -290,7 +345,7 @@ func (c *columnSummary) merge(o *columnSummary) {
 		c.many.addValues(o.few)
 	case c.many == nil:
 		few := c.few
-		c.many, c.index, c.few = o.many, nil, nil
+		c.many, c.index, c.few, c.recent = o.many, nil, nil, nil
 		c.many.addValues(few)
 	default:
 		c.many.merge(o.many)
@@ -307,11 +362,9 @@ func (c *columnSummary) mergeFew(few []value) {
 			fresh++
 		}
 	}
-	if len(c.few)+fresh > MaxDistinct {
-		c.many = newMany()
-		c.many.addValues(c.few)
+	if len(c.few)+fresh > c.level.distinct() {
+		c.crowd()
 		c.many.addValues(few)
-		c.index, c.few = nil, nil
 		return
 	}
 	for _, v := range few {

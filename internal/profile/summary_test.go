@@ -376,6 +376,9 @@ func fuzzSeeds(t testing.TB) [][]byte {
 			out = append(out, c.State)
 		}
 	}
+	for _, c := range scanAll(t, []table.File{writeWide(t, columnsAtOnce+1, 3000)}, ScanOptions{}).Columns[:4] {
+		out = append(out, c.State)
+	}
 	return out
 }
 

@@ -14,9 +14,10 @@ import (
 const (
 	maxFooter       = 256 << 20 // bytes of Parquet metadata
 	maxParquetRows  = 1 << 40
-	parquetBatch    = 64 << 20 // uncompressed bytes that a batch aims at
-	maxColumnBytes  = 1 << 30  // of one column in one batch
-	parquetReadSize = 256 << 10
+	parquetBatch    = 64 << 20  // uncompressed bytes that a batch aims at
+	maxColumnBytes  = 1 << 30   // of one column in one batch
+	parquetReadSize = 256 << 10 // bytes read at a time of a column
+	parquetReads    = 64 << 20  // and of all of them; of at least 4 KiB each
 )
 
 // parquetReader reads a file row group by row group. Columns of primitive
@@ -60,10 +61,12 @@ func openParquet(ctx context.Context, f File, file *os.File, size int64, opts Op
 		if err := checkFooter(in, size); err != nil {
 			return err
 		}
-		if err := checkMetadata(in, size); err != nil {
+		leaves, err := checkMetadata(in, size)
+		if err != nil {
 			return err
 		}
-		p.file, err = parquet.OpenFile(in, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(parquetReadSize))
+		readSize := int(min(max(parquetReads/max(leaves, 1), 4<<10), parquetReadSize))
+		p.file, err = parquet.OpenFile(in, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(readSize))
 		if err != nil {
 			return err
 		}

@@ -17,16 +17,17 @@ const (
 // room for as many elements as a list claims to have, follows values however
 // deep they nest, and makes of the schema a tree that names the whole way to
 // each column, with a place for each row group: a few bytes could ask for more
-// memory than there is, and no recover helps against that.
-func checkMetadata(in io.ReaderAt, size int64) error {
+// memory than there is, and no recover helps against that. It returns how many
+// columns there are, each leaf of a nested one for itself.
+func checkMetadata(in io.ReaderAt, size int64) (leaves int64, err error) {
 	footer, err := readFooter(in, size, maxFooter)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	return checkFileMetaData(footer)
 }
 
-func checkFileMetaData(footer []byte) error {
+func checkFileMetaData(footer []byte) (leaves int64, err error) {
 	var schema schemaShape
 	var groups, chunks int64
 	t := thriftReader{data: footer}
@@ -59,17 +60,17 @@ func checkFileMetaData(footer []byte) error {
 	})
 	switch {
 	case t.failed:
-		return errDamagedFooter
+		return 0, errDamagedFooter
 	case encrypted:
-		return errEncrypted // some of its columns: the footer may be plain
+		return 0, errEncrypted // some of its columns: the footer may be plain
 	case schema.elements > maxSchema:
-		return fmt.Errorf("the schema has %d columns and groups, at most %d are read", schema.elements, maxSchema)
+		return 0, fmt.Errorf("the schema has %d columns and groups, at most %d are read", schema.elements, maxSchema)
 	case schema.deepest > maxSchemaDepth:
-		return fmt.Errorf("the schema is %d levels deep, at most %d are read", schema.deepest, maxSchemaDepth)
+		return 0, fmt.Errorf("the schema is %d levels deep, at most %d are read", schema.deepest, maxSchemaDepth)
 	case max(chunks, schema.leaves*groups)*minChunkBytes+groups*minGroupBytes > int64(len(footer)):
-		return fmt.Errorf("the Parquet footer claims %d row groups of %d columns in %d bytes", groups, schema.leaves, len(footer))
+		return 0, fmt.Errorf("the Parquet footer claims %d row groups of %d columns in %d bytes", groups, schema.leaves, len(footer))
 	}
-	return nil
+	return schema.leaves, nil
 }
 
 // schemaElement returns what a SchemaElement says of the tree.

@@ -74,7 +74,7 @@ func TestFooterLimits(t *testing.T) {
 		"groups":   "\x15\x02\x19" + manyOf(3, element(true, 0)) + "\x29" + manyOf(50, "\x19"+manyOf(3, chunk)+"\x16\x02\x16\x02\x00") + "\x00",
 		"siblings": "\x15\x02\x19" + manyOf(1, element(false, 400)) + "\x00",
 	} {
-		if err := checkFileMetaData([]byte(footer)); err != nil {
+		if _, err := checkFileMetaData([]byte(footer)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
