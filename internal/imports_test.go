@@ -23,19 +23,20 @@ const module = "github.com/waybill-dev/waybill/"
 // pure packages hold words and arithmetic: the same input gives the same
 // output everywhere, so they know no files, no network and no clock. Every
 // package above them may speak in their words.
-var pure = []string{"canonical", "ledger", "minhash", "ref", "report", "stats"}
+var pure = []string{"canonical", "ledger", "license", "minhash", "ref", "report", "stats"}
 
 // mayImport lists, for each package, the packages of this module that it may
 // import. A new package is added here and in docs/architecture.md.
 var mayImport = map[string]string{
-	"ref": "", "report": "", "stats": "", "minhash": "", "pii": "", "canonical": "",
+	"ref": "", "report": "", "stats": "", "minhash": "", "pii": "", "canonical": "", "license": "", "card": "", "modelarchive": "", "pickle": "",
 	"ledger":  "ref canonical",
 	"render":  "report",
 	"schemas": "",
 
 	"cas":       "ref canonical report",
 	"gitrepo":   "ref canonical report",
-	"modelfile": "ref canonical report",
+	"modelfile": "pickle modelarchive ref canonical report",
+	"modelscan": "modelarchive modelfile pickle pii report",
 	"registry":  "ref canonical report",
 	"table":     "ref canonical report",
 
@@ -47,16 +48,19 @@ var mayImport = map[string]string{
 	"evidence": "registry report manifest ref canonical",
 	"artifact": "transfer evidence modelfile table manifest registry cas ref report canonical",
 
-	"datacheck":   "profile table stats minhash drift pii manifest report ref schemas",
+	"odcs":        "manifest ref",
+	"datacheck":   "odcs profile table stats minhash drift pii manifest report ref schemas",
 	"infer":       "profile table manifest report",
 	"dataprofile": "profile table evidence registry manifest ref report canonical",
 	"datadiff":    "profile table manifest report ref",
-	"modelcheck":  "modelfile manifest report ref schemas",
+	"compat":      "modelfile manifest report",
+	"modeldiff":   "modelfile compat manifest report ref",
+	"modelcheck":  "compat modelfile card license pii manifest report ref schemas",
 	"imagecheck":  "table manifest report ref schemas",
 	"workspace":   "gitrepo manifest ledger registry cas ref report canonical",
 	"lock":        "artifact modelfile profile evaluate table workspace evidence manifest registry cas ref report canonical",
-	"check":       "datacheck imagecheck dataprofile profile registry modelcheck evaluate table workspace evidence artifact transfer lock manifest ref report canonical",
-	"promotion":   "workspace check evidence ledger artifact lock manifest ref report canonical",
+	"check":       "compat modelfile datacheck imagecheck dataprofile profile registry modelcheck evaluate table workspace evidence artifact transfer lock manifest ref report canonical",
+	"promotion":   "compat workspace check evidence ledger artifact lock manifest ref report canonical",
 	"doctor":      "workspace artifact ledger evidence lock manifest ref report canonical",
 
 	"demo":         "modelfile table stats manifest ref canonical report testregistry",
@@ -87,7 +91,8 @@ var owners = map[string]string{
 	"net/http/httptest":               "testregistry",
 	"github.com/rogpeppe/go-internal": "",
 	"C":                               "",
-	"github.com/pierrec/lz4":          "table",
+	"github.com/pierrec/lz4":          "table modelarchive",
+	"github.com/ulikunitz/xz":         "modelarchive",
 	// arrow/ipc alone is 5 MB of the binary; parquet/pqarrow and arrow/compute
 	// bring gRPC and 10 to 16.
 	"github.com/apache/arrow-go": "",
@@ -284,7 +289,7 @@ func TestImportRules(t *testing.T) {
 		{"internal/table/a.go", `import "github.com/apache/arrow-go/v18/arrow/compute/exec"`, "nothing in the main module"},
 		{"internal/table/a.go", `import "github.com/apache/arrow-go/v18/arrow/ipc"`, "nothing in the main module"},
 		{"internal/table/a.go", `import "github.com/pierrec/lz4/v4"`, ""},
-		{"internal/profile/a.go", `import "github.com/pierrec/lz4/v4"`, "only table may import it"},
+		{"internal/profile/a.go", `import "github.com/pierrec/lz4/v4"`, "only table, modelarchive may import it"},
 		{"internal/table/a.go", `import "C"`, "nothing in the main module"},
 		{"internal/table/a.go", `import "testing/fstest"`, "only testregistry may import it"},
 		{"internal/artifact/a.go", `import "oras.land/oras-go/v2"`, "only registry, testregistry may import it"},
