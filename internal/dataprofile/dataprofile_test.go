@@ -27,7 +27,6 @@ type dataset struct {
 	t     testing.TB
 	dir   string
 	files []manifest.File
-	read  []string // files that were opened
 }
 
 func (d *dataset) write(path, split, content string) {
