@@ -1,6 +1,7 @@
 package datacheck
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"maps"
@@ -157,6 +158,9 @@ func exprMistake(spec manifest.CheckSpec, key string, err error) error {
 	if strings.Contains(reason, "mismatched types") {
 		hint = "columns of CSV and JSON lines are text unless columns: declares their type"
 	}
+	if strings.Contains(reason, "unexpected token") {
+		hint = `a column called like a word of expressions, or with spaces, is written $env["its name"]`
+	}
 	return mistake(spec, fmt.Sprintf("%s: %s%s: %s", spec.Check, key, place, reason), hint)
 }
 
@@ -213,7 +217,10 @@ func boolOf(c *table.Column, i int) any {
 
 func intOf(c *table.Column, i int) any {
 	c, i = c.At(i)
-	if c.Type.Kind == table.Int || c.Type.Kind == table.Uint {
+	switch {
+	case c.Type.Kind == table.Uint && c.Ints[i] < 0:
+		return wideInt(c.Ints[i])
+	case c.Type.Kind == table.Int || c.Type.Kind == table.Uint:
 		return int(c.Ints[i])
 	}
 	if v, ok := table.ParseInt(c.Bytes(i)); ok {
@@ -221,6 +228,12 @@ func intOf(c *table.Column, i int) any {
 	}
 	return nil
 }
+
+// wideInt is a number that has no place among the integers of expressions, which
+// have 64 bits and a sign. Operators fail on it, but for comparisons with nil.
+type wideInt uint64
+
+var errWideInt = errors.New("a number is greater than 9223372036854775807")
 
 // columns returns what the filter reads.
 func (f *Filter) columns() []string {
@@ -304,12 +317,19 @@ func (e *evaluator) vectorized(columns []*table.Column, rows int) (known, other 
 // holds evaluates the condition for one row, and tells whether a column that
 // it names is null there. columns are those of the fields.
 func (e *evaluator) holds(columns []*table.Column, i int) (ok, nulls bool, err error) {
+	wide := false
 	for j, f := range e.filter.fields {
 		v := value(columns[j], i, f.Type.Kind)
 		nulls = nulls || v == nil
+		if _, is := v.(wideInt); is {
+			wide = true
+		}
 		e.env[f.Name] = v
 	}
 	out, err := e.vm.Run(e.filter.program, e.env)
+	if err != nil && wide {
+		err = errWideInt
+	}
 	ok, _ = out.(bool)
 	return ok && err == nil, nulls, err
 }
@@ -343,7 +363,13 @@ func (e *evaluator) groups(b *table.Batch, rows []int32) map[string][]int32 {
 				e.group = append(e.group, "null"...)
 			} else if e.filter.quoted[j] {
 				e.group = append(e.group, '"')
-				e.group = append(c.AppendText(e.group, int(i)), '"')
+				from := len(e.group)
+				e.group = c.AppendText(e.group, int(i))
+				if text := e.group[from:]; bytes.IndexByte(text, '"') >= 0 {
+					// Doubled, so that no two groups have one name.
+					e.group = append(e.group[:from], bytes.ReplaceAll(text, []byte(`"`), []byte(`""`))...)
+				}
+				e.group = append(e.group, '"')
 			} else {
 				e.group = c.AppendText(e.group, int(i))
 			}

@@ -56,7 +56,7 @@ func (t tally) finding(spec manifest.CheckSpec, f Facts) report.Finding {
 	share := float64(t.failed) / float64(t.checked)
 	holding := float64(t.checked-t.failed) / float64(t.checked)
 	out.Details = map[string]any{"rows": t.checked, "failed": t.failed, "share": share}
-	if spec.Mostly != nil {
+	if spec.Mostly != nil && *spec.Mostly < 1 {
 		out.Expected += fmt.Sprintf(" for at least %s of the %ss", percent(*spec.Mostly), t.noun)
 	}
 	counted := fmt.Sprintf("%s of %s (%s) %s", report.Thousands(t.failed), count(t.checked, t.noun), percent(share), t.problem)

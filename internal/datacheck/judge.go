@@ -3,6 +3,7 @@ package datacheck
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
@@ -185,8 +186,8 @@ func (r *run) judgeGroups(c *bound, s *set, index int) ([]report.Finding, error)
 		out = append(out, report.Finding{Verdict: report.Inconclusive, Subject: subject, Observed: "no rows", Message: strings.TrimPrefix(subject+": ", ": ") + "there are no rows to check"})
 	case passed > 0:
 		out = append(out, report.Finding{
-			Verdict: report.Pass, Subject: strings.TrimSpace(subject + " [by " + by + "]"), Observed: fmt.Sprintf("%d of %d groups", passed, total),
-			Message: fmt.Sprintf("%sholds in %d of %d groups of %s", cmp.Or(strings.TrimPrefix(subject+": ", ": "), ""), passed, total, by),
+			Verdict: report.Pass, Subject: strings.TrimSpace(subject + " [by " + by + "]"), Observed: fmt.Sprintf("%d of %s", passed, count(int64(total), "group")),
+			Message: fmt.Sprintf("%sholds in %d of %s of %s", strings.TrimPrefix(subject+": ", ": "), passed, count(int64(total), "group"), by),
 		})
 	}
 	return out, nil
@@ -199,6 +200,11 @@ func (r *run) complete(f report.Finding, c *bound) report.Finding {
 	f.Severity = cmp.Or(c.spec.Severity, report.Error)
 	if f.Location == nil {
 		f.Location = c.spec.Pos.Location()
+	}
+	for _, name := range slices.Concat(c.spec.Columns, c.spec.GroupBy) {
+		if len(name) > 2*maxSample {
+			f.Subject, f.Message = strings.ReplaceAll(f.Subject, name, escape(name)), strings.ReplaceAll(f.Message, name, escape(name))
+		}
 	}
 	// Two entries of one check on one column differ in these.
 	if len(c.spec.Splits) > 0 {

@@ -314,10 +314,11 @@ func (v *valueLabels) bins() []bin {
 
 // score tells how well the bins of a column predict each of the labels given
 // from the other rows: the area under the ROC curve, 0.5 for no better than
-// chance and 1 for certainty, averaged over the labels (each against all
-// others, as scikit-learn's roc_auc_score does with multi_class="ovr" and
-// average="macro"). ok is false when most rows share their bin with no other,
-// from which nothing can be predicted.
+// chance and 1 for certainty, averaged over the labels by their rows (each
+// against all others, as scikit-learn's roc_auc_score does with
+// multi_class="ovr" and average="weighted"): an unweighted mean would let a few
+// misspelled labels hide what is known of the rest. ok is false when most rows
+// share their bin with no other, from which nothing can be predicted.
 func score(bins []bin, labels []string) (auc float64, ok bool) {
 	alone, total := int64(0), int64(0)
 	for _, b := range bins {
@@ -329,11 +330,16 @@ func score(bins []bin, labels []string) (auc float64, ok bool) {
 	if 2*alone > total || len(labels) == 0 {
 		return 0, false
 	}
-	sum := 0.0
+	sum, rows := 0.0, int64(0)
 	for _, label := range labels {
-		sum += pairAUC(bins, label, total)
+		with := int64(0)
+		for _, b := range bins {
+			with += b.labels[label]
+		}
+		rows += with
+		sum += float64(pairAUC(bins, label, total) * float64(with))
 	}
-	return sum / float64(len(labels)), true
+	return sum / float64(rows), true
 }
 
 // pairAUC is the area under the ROC curve by leave-pair-out cross-validation:

@@ -25,7 +25,7 @@ func TestScore(t *testing.T) {
 			Name           string
 			Values, Labels []string
 			AUC            map[string]float64
-			Macro          float64
+			Weighted       float64
 		}
 	}
 	if err := json.Unmarshal(data, &reference); err != nil || len(reference.Cases) == 0 {
@@ -48,9 +48,18 @@ func TestScore(t *testing.T) {
 				t.Errorf("%s, %s: %v, want %v", c.Name, label, got, want)
 			}
 		}
-		if got, ok := score(bins, []string{"a", "b", "c"}); !ok || math.Abs(got-c.Macro) > 1e-12 {
-			t.Errorf("%s: %v, %v, want %v", c.Name, got, ok, c.Macro)
+		if got, ok := score(bins, []string{"a", "b", "c"}); !ok || math.Abs(got-c.Weighted) > 1e-12 {
+			t.Errorf("%s: %v, %v, want %v", c.Name, got, ok, c.Weighted)
 		}
+	}
+}
+
+// TestRareLabelsHideNothing holds that labels of a few rows, such as misspelled
+// ones, do not outweigh the rest: the column tells all others.
+func TestRareLabelsHideNothing(t *testing.T) {
+	bins := []bin{{5025, map[string]int64{"a": 5000, "A": 25}}, {5025, map[string]int64{"b": 5000, "B": 25}}}
+	if got, ok := score(bins, []string{"A", "B", "a", "b"}); !ok || got < 0.99 {
+		t.Errorf("%v, %v, want nearly 1", got, ok)
 	}
 }
 

@@ -86,7 +86,7 @@ func (p columnMostFrequentParams) judge(column string, among *valueSet, f Facts)
 	if len(p.Values) > 0 && others > 0 {
 		reasons = append(reasons, "it is not among those named")
 		if len(top) > 1 {
-			reasons[0] = fmt.Sprintf("%d of them are not among those named", others)
+			reasons[0] = fmt.Sprintf("%d of them %s not among those named", others, isAre(int64(others), "is", "are"))
 		}
 	}
 	if p.MinShare != nil && part < *p.MinShare {

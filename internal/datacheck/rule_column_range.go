@@ -48,7 +48,7 @@ var columnRange = Rule{
 				holds:   "all values are " + p.String(), expected: p.String(),
 			}
 			if c := f.Profile.Columns[column]; c != nil && c.Numbers > 0 {
-				t.observed = fmt.Sprintf("%s to %s", number(c.Min), number(c.Max))
+				t.observed = span(number(c.Min), number(c.Max))
 			}
 			return []report.Finding{t.finding(spec, f)}
 		}
@@ -124,6 +124,14 @@ func (p columnRangeParams) String() string {
 		return fmt.Sprintf("between %s and %s", limit(*p.Min, p.ExclusiveMin), limit(*p.Max, p.ExclusiveMax))
 	}
 	return low + high
+}
+
+// span is "1 to 5", or "1" where both ends are the same.
+func span(low, high string) string {
+	if low == high {
+		return low
+	}
+	return low + " to " + high
 }
 
 func limit(v float64, exclusive bool) string {

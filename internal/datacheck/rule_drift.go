@@ -155,6 +155,10 @@ func (p driftParams) judge(spec manifest.CheckSpec, o drift.Options, f Facts) []
 	}
 	total.Observed = fmt.Sprintf("%d of %d columns drifted", len(drifted), decided)
 	total.Message = fmt.Sprintf("%s from %s", total.Observed, f.Baseline.Name)
+	if decided == 0 {
+		total.Observed = "no column that can be compared"
+		total.Message = fmt.Sprintf("none of %s can be compared with %s", count(int64(len(r.Columns)), "column"), f.Baseline.Name)
+	}
 	if len(drifted) > 0 {
 		total.Message += ": " + list(drifted, 10)
 	}

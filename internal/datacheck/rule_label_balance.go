@@ -2,6 +2,7 @@ package datacheck
 
 import (
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"math"
 	"slices"
@@ -76,6 +77,12 @@ func (p labelBalanceParams) judge(column string, f Facts) report.Finding {
 		return cmp.Or(cmp.Compare(a.Rows, b.Rows), cmp.Compare(a.Value, b.Value))
 	})
 	smallest, largest := classes[0], classes[len(classes)-1]
+	if len(classes) == 1 && p.MaxRatio != nil {
+		out.Observed = "1 class"
+		out.Message = fmt.Sprintf("%s: there are no two classes to compare, only one with %s", column, count(c.total, "row"))
+		out.Hint = "classes: names those that are expected"
+		return out
+	}
 	share := float64(smallest.Rows) / float64(c.total)
 	ratio := float64(largest.Rows) / float64(smallest.Rows) // infinite for an empty class
 	out.Verdict = report.Pass
@@ -90,6 +97,9 @@ func (p labelBalanceParams) judge(column string, f Facts) report.Finding {
 	}
 	out.Observed = fmt.Sprintf("the smallest of %d classes has %s (%s), the largest %s, %s",
 		len(classes), count(smallest.Rows, "row"), percent(share), count(largest.Rows, "row"), times)
+	if len(classes) == 1 {
+		out.Observed = "the only class has " + count(c.total, "row")
+	}
 	out.Message = fmt.Sprintf("%s: %s", column, out.Observed)
 	out.Details = map[string]any{"rows": c.total, "classes": len(classes), "smallest": smallest.Rows, "largest": largest.Rows, "share": shown(share)}
 	if name, ok := f.sample(smallest.Value); ok {
@@ -139,7 +149,11 @@ func (v *classCounts) Observe(b *table.Batch) {
 			continue
 		}
 		v.text = c.AppendText(v.text[:0], i)
-		v.add(v.text[:min(len(v.text), profile.MaxExample)], 1)
+		if len(v.text) > profile.MaxExample { // known by its hash, shown by its beginning
+			sum := sha256.Sum256(v.text)
+			v.text = append(v.text[:profile.MaxExample], sum[:16]...)
+		}
+		v.add(v.text, 1)
 	}
 }
 

@@ -120,6 +120,9 @@ func (p splitStabilityParams) judge(spec manifest.CheckSpec, f Facts) report.Fin
 		texts = append(texts, fmt.Sprintf("%s from %s to %s", report.Thousands(n), escape(pair[0]), escape(pair[1])))
 	}
 	t.problem = fmt.Sprintf("%s not in the split of %s: %s", isAre(t.failed, "is", "are"), there, list(texts, 10))
+	if t.failed == 0 {
+		t.observed = "no row that moved"
+	}
 	out := t.finding(spec, f)
 	out.Details["moved"] = pairs[:min(len(pairs), 1000)]
 	return out

@@ -91,14 +91,14 @@ func (p tableFreshnessParams) judge(column string, f Facts, now time.Time, most 
 	out.Details["newest"] = newest.Format(time.RFC3339Nano)
 	switch age := now.Sub(newest); {
 	case age > most:
-		failed("%s: the newest value, %s, is %s old at %s, more than %s", column, timeText(newest), ageText(age), timeText(now.UTC()), p.MaxAge)
+		failed("%s: the newest value, %s, is %s old at %s, more than %s", column, timeText(newest), ageText(now, newest), timeText(now.UTC()), p.MaxAge)
 		if out.Hint == "" {
 			out.Hint = "did the last load fail?"
 		}
 	case out.Verdict == report.Pass && age < 0:
 		out.Message = fmt.Sprintf("%s: the newest value is %s, after %s", column, timeText(newest), timeText(now.UTC()))
 	case out.Verdict == report.Pass:
-		out.Message = fmt.Sprintf("%s: the newest value, %s, is %s old at %s", column, timeText(newest), ageText(age), timeText(now.UTC()))
+		out.Message = fmt.Sprintf("%s: the newest value, %s, is %s old at %s", column, timeText(newest), ageText(now, newest), timeText(now.UTC()))
 	}
 	return n.withUnread(out, f)
 }
@@ -111,13 +111,15 @@ func timeText(t time.Time) string {
 	return t.Format("2006-01-02 15:04:05Z")
 }
 
-// ageText writes a span of time in days and hours, or what is smaller.
-func ageText(d time.Duration) string {
-	switch days := d / (24 * time.Hour); {
-	case days >= 10:
-		return count(int64(days), "day")
-	case days >= 1:
-		return fmt.Sprintf("%dd%dh", days, d%(24*time.Hour)/time.Hour)
+// ageText writes how long ago a time was in days and hours, or what is smaller.
+func ageText(now, then time.Time) string {
+	const day = 24 * time.Hour
+	if days := (now.Unix() - then.Unix()) / int64(day/time.Second); days >= 10 {
+		return count(days, "day") // a Duration ends at 292 years
+	}
+	d := now.Sub(then)
+	if d >= day {
+		return fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour)
 	}
 	return d.Truncate(time.Second).String()
 }

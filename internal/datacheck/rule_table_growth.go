@@ -53,14 +53,14 @@ func (p tableGrowthParams) judge(f Facts) report.Finding {
 	before := f.Baseline.Rows
 	out := report.Finding{Verdict: report.Inconclusive, Expected: p.String(), Observed: "no rows to compare with"}
 	if before == 0 {
-		out.Message = fmt.Sprintf("there are %s, and none in %s to compare with", count(f.Rows, "row"), f.Baseline.Name)
+		out.Message = fmt.Sprintf("there %s, and none in %s to compare with", rowsThere(f.Rows), f.Baseline.Name)
 		return out
 	}
 	change := growth(f.Rows, before)
 	out.Verdict, out.Observed = report.Pass, changed(change)
-	out.Message = fmt.Sprintf("there are %s, %s than the %s of %s", count(f.Rows, "row"), changed(change), report.Thousands(before), f.Baseline.Name)
+	out.Message = fmt.Sprintf("there %s, %s than the %s of %s", rowsThere(f.Rows), changed(change), report.Thousands(before), f.Baseline.Name)
 	if f.Rows == before {
-		out.Message = fmt.Sprintf("there are %s, as many as in %s", count(f.Rows, "row"), f.Baseline.Name)
+		out.Message = fmt.Sprintf("there %s, as many as in %s", rowsThere(f.Rows), f.Baseline.Name)
 	}
 	out.Details = map[string]any{"rows": f.Rows, "before": before, "change": shown(change)}
 	if p.Min != nil && change < *p.Min || p.Max != nil && change > *p.Max {

@@ -37,6 +37,9 @@ var tableRows = Rule{
 	},
 }
 
+// rowsThere is "is 1 row" or "are 2 rows".
+func rowsThere(n int64) string { return isAre(n, "is ", "are ") + count(n, "row") }
+
 func judgeRows(p tableRowsParams, rows int64) report.Finding {
 	out := report.Finding{Verdict: report.Pass, Observed: report.Thousands(rows), Details: map[string]any{"rows": rows}}
 	switch {
@@ -50,6 +53,6 @@ func judgeRows(p tableRowsParams, rows int64) report.Finding {
 	if p.Min != nil && rows < *p.Min || p.Max != nil && rows > *p.Max {
 		out.Verdict = report.Fail
 	}
-	out.Message = fmt.Sprintf("there %s %s, expected %s", isAre(rows, "is", "are"), count(rows, "row"), out.Expected)
+	out.Message = fmt.Sprintf("there %s, expected %s", rowsThere(rows), out.Expected)
 	return out
 }

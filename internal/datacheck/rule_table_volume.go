@@ -128,8 +128,8 @@ func judgeVolume(rows int64, past []volume, factor float64, first bool) report.F
 	now := growth(rows, last.rows)
 	z := shown((now - middle) / spread)
 	out.Verdict, out.Observed = report.Pass, fmt.Sprintf("%s than %s, z-score %s", changed(now), last.version, significant(z))
-	out.Message = fmt.Sprintf("there are %s, %s than in %s; the %d versions before usually had %s than their predecessors (robust z-score %s)",
-		count(rows, "row"), changed(now), last.version, len(past), changed(middle), significant(z))
+	out.Message = fmt.Sprintf("there %s, %s than in %s; the %d versions before usually had %s than their predecessors (robust z-score %s)",
+		rowsThere(rows), changed(now), last.version, len(past), changed(middle), significant(z))
 	out.Details = map[string]any{"rows": rows, "before": last.rows, "change": shown(now), "usual": shown(middle), "spread": shown(spread), "zScore": z, "versions": len(past)}
 	if math.Abs(z) > factor {
 		out.Verdict, out.Hint = report.Fail, "was a file left out, or loaded twice?"

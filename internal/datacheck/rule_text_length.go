@@ -47,7 +47,10 @@ var textLength = Rule{
 				holds:   "all values have " + p.String(), expected: p.String(),
 			}
 			if c := f.Profile.Columns[column]; c != nil && v.checked > 0 {
-				t.observed = fmt.Sprintf("%s to %s", report.Thousands(c.MinLength), count(c.MaxLength, "character"))
+				t.observed = count(c.MaxLength, "character")
+				if c.MinLength < c.MaxLength {
+					t.observed = report.Thousands(c.MinLength) + " to " + t.observed
+				}
 			}
 			return []report.Finding{t.finding(spec, f)}
 		}

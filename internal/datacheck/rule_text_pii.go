@@ -92,6 +92,9 @@ func (p textPIIParams) judge(spec manifest.CheckSpec, subject string, kinds pii.
 			perKind = append(perKind, fmt.Sprintf("%s in %s", k, report.Thousands(n)))
 		}
 	}
+	if v.failed == 0 {
+		t.observed = "nothing found"
+	}
 	t.problem = isAre(v.failed, "has", "have") + " personal data or secrets: " + strings.Join(perKind, ", ")
 	if p.Max != nil && *p.Max > 0 {
 		t.expected = "at most " + count(*p.Max, "row") + " with " + kinds.String()

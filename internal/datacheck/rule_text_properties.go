@@ -51,7 +51,7 @@ var textProperties = Rule{
 				problem: fmt.Sprintf("%s %s out of bounds (%s)", isAre(v.failed, "has", "have"), p.Property, limits), holds: fmt.Sprintf("all values have %s %s", p.Property, limits),
 			}
 			if v.checked > 0 {
-				t.observed = fmt.Sprintf("%s of %s to %s", p.Property, number(shown(v.low)), number(shown(v.high)))
+				t.observed = p.Property + " of " + span(number(shown(v.low)), number(shown(v.high)))
 			}
 			return []report.Finding{t.finding(spec, f)}
 		}

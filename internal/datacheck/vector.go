@@ -217,6 +217,13 @@ func (r *vectorRun) load(j int, c *table.Column) bool {
 	case table.Int, table.Uint:
 		if k := stored.Type.Kind; k == table.Int || k == table.Uint {
 			r.wholes[j] = decoded(r.wholes[j], c, stored.Ints, r.rows)
+			if k == table.Uint {
+				for i, v := range r.wholes[j] {
+					if v < 0 { // a wideInt
+						r.leave(i)
+					}
+				}
+			}
 			return true
 		}
 		r.wholes[j] = slices.Grow(r.wholes[j][:0], r.rows)[:r.rows]

@@ -4,8 +4,8 @@
 
 For each pair of a row with a label and a row without, both are left out, the rate of the label among the
 other rows with the same value (among all others, when there is none) is the score, and scikit-learn
-says which share of the pairs is in order; the mean over the labels is what roc_auc_score calls
-multi_class="ovr", average="macro".
+says which share of the pairs is in order; the mean over the labels, weighted by their rows, is what
+roc_auc_score calls multi_class="ovr", average="weighted".
 """
 import json
 import random
@@ -43,5 +43,5 @@ for name, values, noise in [("telling", 3, 0.1), ("noise", 5, 1), ("many values"
             v = random.randrange(values)
         column.append(f"v{v}")
     auc = {l: leave_pair_out(column, labels, l) for l in "abc"}
-    cases.append({"name": name, "values": column, "labels": labels, "auc": auc, "macro": sum(auc.values()) / 3})
+    cases.append({"name": name, "values": column, "labels": labels, "auc": auc, "weighted": sum(auc[l] * labels.count(l) for l in "abc") / len(labels)})
 print(json.dumps({"scikit-learn": sklearn.__version__, "cases": cases}))
