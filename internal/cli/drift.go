@@ -209,12 +209,20 @@ func (a *app) storedProfile(w *workspace.Workspace, r ref.Reference, encoding re
 func driftSections(r *drift.Result) []report.Section {
 	decided := slices.DeleteFunc(slices.Clone(r.Columns), func(c drift.Column) bool { return c.Verdict == report.Inconclusive })
 	summary := fmt.Sprintf("%s: %d of %d columns drifted", r.Verdict, r.Drifted, len(decided))
-	if open := len(r.Columns) - len(decided); open > 0 {
+	skipped := len(slices.DeleteFunc(slices.Clone(r.Columns), func(c drift.Column) bool { return !c.Skipped }))
+	if open := len(r.Columns) - len(decided) - skipped; open > 0 {
 		summary += fmt.Sprintf(", %d could not be decided", open)
+	}
+	if skipped > 0 {
+		summary += fmt.Sprintf(", %d left out", skipped)
 	}
 	var rows, notes, conventions [][]string
 	for _, c := range r.Columns {
-		rows = append(rows, []string{c.Name, c.Type, c.Method, statistic(c.Statistic), statistic(c.PValue), limit(c), string(c.Verdict)})
+		verdict := string(c.Verdict)
+		if c.Skipped {
+			verdict = "left out"
+		}
+		rows = append(rows, []string{c.Name, c.Type, c.Method, statistic(c.Statistic), statistic(c.PValue), limit(c), verdict})
 		if c.Note != "" {
 			notes = append(notes, []string{c.Name, c.Note})
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/waybill-dev/waybill/internal/infer"
+	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -42,9 +43,9 @@ func (a *app) infer(root, dir string, files []string) (*infer.Proposal, error) {
 }
 
 func proposed(p *infer.Proposal) string {
-	out := fmt.Sprintf(", %d columns and %d checks, inferred from %d rows", p.Columns, p.Checks, p.Rows)
+	out := fmt.Sprintf(", %s and %s, inferred from %s", report.Count(int64(p.Columns), "column"), report.Count(int64(p.Checks), "check"), report.Count(p.Rows, "row"))
 	if p.LeftOut > 0 {
-		out += fmt.Sprintf("; %d columns are left out, the file says why", p.LeftOut)
+		out += fmt.Sprintf("; %s left out, the file says why", report.Count(int64(p.LeftOut), "column"))
 	}
 	return out
 }

@@ -61,8 +61,11 @@ func (a *app) profileReference(r ref.Reference) error {
 	}
 	out := datasetProfile{d, set.Reused, set.Made}
 	sections := profileSections(d)
-	sections = append(sections, report.TextSection("", fmt.Sprintf("%d of %d files were read (%s); the profiles of the others (%s) were at hand",
-		out.Made.Files, out.Made.Files+out.Reused.Files, bytesText(out.Made.Bytes), bytesText(out.Reused.Bytes))))
+	read := fmt.Sprintf("%d of %d files were read (%s)", out.Made.Files, out.Made.Files+out.Reused.Files, bytesText(out.Made.Bytes))
+	if out.Reused.Files > 0 {
+		read += fmt.Sprintf("; the profiles of the others (%s) were at hand", bytesText(out.Reused.Bytes))
+	}
+	sections = append(sections, report.TextSection("", read))
 	return a.result(out, sections...)
 }
 

@@ -123,7 +123,7 @@ func (p driftParams) judge(spec manifest.CheckSpec, o drift.Options, f Facts) []
 	}
 	var out []report.Finding
 	var drifted []string
-	decided, omitted := 0, map[report.Verdict]int{}
+	decided, skipped, omitted := 0, 0, 0
 	all := make([]any, 0, min(len(r.Columns), maxDriftDetails))
 	for _, c := range r.Columns {
 		if c.Verdict == report.Fail {
@@ -136,9 +136,11 @@ func (p driftParams) judge(spec manifest.CheckSpec, o drift.Options, f Facts) []
 			all = append(all, driftDetails(c))
 		}
 		switch {
+		case c.Skipped:
+			skipped++
 		case c.Verdict == report.Pass && len(r.Columns) > 1:
 		case len(out) == maxDriftFindings:
-			omitted[c.Verdict]++
+			omitted++
 		default:
 			out = append(out, driftFinding(c, f.Baseline.Name))
 		}
@@ -162,6 +164,12 @@ func (p driftParams) judge(spec manifest.CheckSpec, o drift.Options, f Facts) []
 	if len(drifted) > 0 {
 		total.Message += ": " + list(drifted, 10)
 	}
+	if skipped > 0 {
+		total.Message += fmt.Sprintf("; %s of identifiers or free text %s not compared", count(int64(skipped), "column"), isAre(int64(skipped), "is", "are"))
+	}
+	if omitted > 0 {
+		total.Message += fmt.Sprintf("; %s that drifted or cannot be compared %s in the details only", count(int64(omitted), "more column"), isAre(int64(omitted), "is", "are"))
+	}
 	switch {
 	case p.MaxShare != nil && r.Share <= *p.MaxShare && decided > 0:
 		// Those that may drift are named, but none fails for itself.
@@ -169,7 +177,7 @@ func (p driftParams) judge(spec manifest.CheckSpec, o drift.Options, f Facts) []
 	case len(drifted) > 0:
 		total.Verdict = report.Fail
 		total.Hint = "look at both with \"waybill diff\": a model trained on the one may not fit the other"
-	case decided < len(r.Columns):
+	case decided == 0 || decided+skipped < len(r.Columns):
 		total.Verdict = report.Inconclusive
 	}
 	return append([]report.Finding{total}, out...)
@@ -184,6 +192,9 @@ func driftDetails(c drift.Column) map[string]any {
 		if v != nil {
 			d[key] = *v
 		}
+	}
+	if c.Skipped {
+		d["skipped"] = true
 	}
 	for key, v := range map[string]string{"method": c.Method, "convention": c.Convention, "type": c.Type, "note": c.Note} {
 		if v != "" {

@@ -85,6 +85,9 @@ type Column struct {
 	DecidedBy  string         `json:"decidedBy,omitempty"` // "statistic" or "pValue"
 	Verdict    report.Verdict `json:"verdict"`
 	Note       string         `json:"note,omitempty"`
+	// Skipped says that the column is no part of the verdict: nobody asked for
+	// it by name, and its values name rows.
+	Skipped bool `json:"skipped,omitempty"`
 
 	needsValues bool // a profile on one side is why it could not be decided
 }
@@ -240,6 +243,12 @@ func compare(name string, r, c *Side, p *preset, o Options) Column {
 	if o.Method != "" {
 		only = p.measures[o.Method].only
 	}
+	if o.Columns == nil && o.Type == "" && p.name == presets[0].name && x.times == 0 && y.times == 0 {
+		if why := cmp.Or(x.names(), y.names()); why != "" {
+			out.Skipped, out.Note = true, "left out: "+why+", as in identifiers and free text; name the column to compare it"
+			return out
+		}
+	}
 	d, why := prepare(x, y, cmp.Or(o.Type, only), p)
 	if d == nil {
 		out.Note, out.needsValues = why, x.hasMore() || y.hasMore()
@@ -314,19 +323,21 @@ func shown(v float64) *float64 {
 // decide sums up.
 func (r *Result) decide(maxShare float64) {
 	r.Verdict = report.Pass
-	decided := 0
+	decided, skipped := 0, 0
 	for _, c := range r.Columns {
-		switch c.Verdict {
-		case report.Fail:
+		switch {
+		case c.Skipped:
+			skipped++
+		case c.Verdict == report.Fail:
 			r.Drifted++
 			decided++
-		case report.Pass:
+		case c.Verdict == report.Pass:
 			decided++
 		default:
 			r.Verdict = report.Inconclusive
 		}
 	}
-	if len(r.Columns) == 0 {
+	if len(r.Columns) == skipped {
 		r.Verdict = report.Inconclusive
 	}
 	if decided > 0 {

@@ -189,6 +189,47 @@ func TestTwoCategories(t *testing.T) {
 	}
 }
 
+// TestNames: that some of the rows are other rows is no drift of identifiers and
+// texts. Who names such a column has it compared, as the tools' presets have.
+func TestNames(t *testing.T) {
+	file := func(name string, from, to int) table.File {
+		var b strings.Builder
+		b.WriteString("id,label\n")
+		for i := from; i < to; i++ {
+			fmt.Fprintf(&b, "row-%d,%d\n", i, i%3)
+		}
+		return write(t, name, b.String())
+	}
+	a, b := file("a.csv", 0, 2000), file("b.csv", 100, 2000)
+	r := mustCompare(t, a, b, Options{})
+	if c := r.Columns[0]; !c.Skipped || c.Verdict != report.Inconclusive || r.Verdict != report.Pass || r.Share != 0 {
+		t.Errorf("%s: %s", r.Verdict, show(c))
+	}
+	for _, o := range []Options{{Columns: []string{"id"}}, {Type: Category}, {Preset: "evidently"}} {
+		if c := mustCompare(t, a, b, o).Columns[0]; c.Skipped || c.Statistic == nil {
+			t.Error(show(c))
+		}
+	}
+	if r := mustCompare(t, file("a.csv", 0, 60), file("b.csv", 0, 60), Options{}); r.Columns[0].Skipped != true {
+		t.Error(show(r.Columns[0]))
+	}
+	if r := mustCompare(t, file("a.csv", 0, 40), file("b.csv", 0, 40), Options{}); r.Columns[0].Skipped {
+		t.Error("40 values are too few to tell", show(r.Columns[0]))
+	}
+	only := func(name string) table.File { return csv(t, name, ids(80)) }
+	if r := mustCompare(t, only("a.csv"), only("b.csv"), Options{}); r.Verdict != report.Inconclusive {
+		t.Error("nothing was compared:", show(r))
+	}
+}
+
+func ids(n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprintf("id%d", i)
+	}
+	return out
+}
+
 func TestUndecided(t *testing.T) {
 	some := csv(t, "some.csv", repeat(10, 10, 10))
 	words := make([]string, maxCategories+1)

@@ -135,6 +135,7 @@ func profileColumn(c *profile.DocumentColumn, rows int64) *column {
 			k.histogram.deviation = *c.StdDev * math.Sqrt((n-1)/n)
 		}
 	default:
+		k.estimate = c.Distinct
 		k.texts, k.odd, k.words, k.partial, k.instants = c.Count, 0, counter[string]{over: true}, true, timeType.MatchString(c.Type)
 	}
 	return k

@@ -113,6 +113,7 @@ type column struct {
 	// Of profiles alone.
 	histogram *histogram // stands for the numbers
 	partial   bool       // only the most frequent values are known
+	estimate  int64      // how many different values a partial column has
 	instants  bool       // which are dates or times
 }
 
@@ -360,4 +361,22 @@ func checkColumns(columns []string, reference, current *Side) error {
 		}
 	}
 	return nil
+}
+
+// leastForNames is from how many values on a column can be told to be one of
+// names.
+const leastForNames = 50
+
+// names says why the values of a column name rows rather than say how it is
+// distributed, as identifiers and free text do; "" when they do not.
+func (k *column) names() string {
+	n := k.texts
+	switch {
+	case n < leastForNames || n < k.finite || k.times > 0 || k.instants:
+	case k.words.over && !k.partial:
+		return fmt.Sprintf("more than %d different values", k.words.most)
+	case int64(len(k.words.rows)) > n/2 || k.partial && k.estimate > n/2:
+		return "most values occur once"
+	}
+	return ""
 }
