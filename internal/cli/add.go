@@ -109,7 +109,7 @@ func (a *app) add(kind manifest.Kind, name string, args []string, infer bool) er
 	if err := cas.WriteFile(w.Path(target), data, 0o644); err != nil {
 		return err
 	}
-	text := fmt.Sprintf("wrote %s with %d files%s\nnext: %s", target, len(files), did, next)
+	text := fmt.Sprintf("wrote %s with %s%s\nnext: %s", target, report.Count(int64(len(files)), "file"), did, next)
 	result := map[string]any{"apiVersion": report.APIVersion, "manifest": target, "files": files}
 	if inferred != nil {
 		result["inferred"] = inferred
