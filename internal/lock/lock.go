@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -203,26 +204,28 @@ func (c *computation) unchanged() bool {
 // facts reads the model's files. A file that breaks its own format leaves the
 // lock without facts: the check files.readable says what is wrong with it.
 func (c *computation) facts(ctx context.Context) error {
-	facts := manifest.Facts{Dtypes: map[string]int64{}}
-	for _, f := range c.Files {
-		got, err := modelfile.Inspect(ctx, c.w.Path(c.a.Resolve(f.Path)))
-		if broken := (*modelfile.FormatError)(nil); errors.As(err, &broken) {
-			facts = manifest.Facts{}
-			break
-		}
+	names := make([]string, len(c.Files))
+	for i, f := range c.Files {
+		names[i] = f.Path
+	}
+	set, err := modelfile.InspectFiles(ctx, names, func(name string) (io.ReaderAt, int64, error) {
+		f, err := os.Open(c.w.Path(c.a.Resolve(name)))
 		if err != nil {
-			return fmt.Errorf("lock %s: %w", c.a.Name, err)
+			return nil, 0, err
 		}
-		if got.Format == "" {
-			continue
+		info, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return nil, 0, err
 		}
-		if facts.Format == "" {
-			facts.Format = got.Format
-		}
-		facts.Parameters += got.Parameters
-		for dtype, n := range got.Dtypes {
-			facts.Dtypes[dtype] += n
-		}
+		return f, info.Size(), nil
+	}, modelfile.FilesOptions{})
+	if err != nil {
+		return fmt.Errorf("lock %s: %w", c.a.Name, err)
+	}
+	facts := manifest.Facts{}
+	if len(set.Problems) == 0 && set.Format != "" {
+		facts = manifest.Facts{Format: set.Format, Parameters: set.Parameters, Dtypes: set.Dtypes}
 	}
 	if !c.a.Model.Interface.IsZero() {
 		facts.Interface = &c.a.Model.Interface

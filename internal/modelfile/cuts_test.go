@@ -48,40 +48,40 @@ func TestSafetensorsCuts(t *testing.T) {
 	}
 }
 
-// gguf builds files of the GGUF format.
-type gguf struct{ bytes.Buffer }
+// ggufFile builds files of the GGUF format.
+type ggufFile struct{ bytes.Buffer }
 
-func newGGUF(version uint32, tensors, keys uint64) *gguf {
-	g := &gguf{}
+func newGGUF(version uint32, tensors, keys uint64) *ggufFile {
+	g := &ggufFile{}
 	g.WriteString("GGUF")
 	return g.u32(version).u64(tensors).u64(keys)
 }
 
-func (g *gguf) u32(v uint32) *gguf {
+func (g *ggufFile) u32(v uint32) *ggufFile {
 	g.Write(binary.LittleEndian.AppendUint32(nil, v))
 	return g
 }
 
-func (g *gguf) u64(v ...uint64) *gguf {
+func (g *ggufFile) u64(v ...uint64) *ggufFile {
 	for _, v := range v {
 		g.Write(binary.LittleEndian.AppendUint64(nil, v))
 	}
 	return g
 }
 
-func (g *gguf) text(s string) *gguf {
+func (g *ggufFile) text(s string) *ggufFile {
 	g.u64(uint64(len(s))).WriteString(s)
 	return g
 }
 
 // tensor adds the entry of one of two dimensions.
-func (g *gguf) tensor(name string, offset uint64) *gguf {
+func (g *ggufFile) tensor(name string, offset uint64) *ggufFile {
 	return g.text(name).u32(2).u64(4, 8).u32(12).u64(offset)
 }
 
 // data pads to a multiple and adds so many bytes. It returns the file, and
 // where the data begin.
-func (g *gguf) data(alignment, n int) (string, int64) {
+func (g *ggufFile) data(alignment, n int) (string, int64) {
 	for g.Len()%alignment != 0 {
 		g.WriteByte(0)
 	}
@@ -90,7 +90,7 @@ func (g *gguf) data(alignment, n int) (string, int64) {
 }
 
 // allKinds adds a key of every type, eighteen in all.
-func (g *gguf) allKinds() *gguf {
+func (g *ggufFile) allKinds() *ggufFile {
 	for kind, size := range []int{1, 1, 2, 2, 4, 4, 4, 1, -1, -1, 8, 8, 8} {
 		if size < 0 {
 			continue
@@ -137,7 +137,7 @@ func TestGGUFHostile(t *testing.T) {
 		deep.u32(9).u64(1)
 	}
 	deep.u32(0).u64(0)
-	for name, g := range map[string]*gguf{
+	for name, g := range map[string]*ggufFile{
 		"no version":                {},
 		"version 1":                 newGGUF(1, 0, 0),
 		"version 4":                 newGGUF(4, 0, 0),
@@ -199,7 +199,7 @@ func TestCutsReadError(t *testing.T) {
 
 // FuzzCuts holds the readers to ends that ascend within the file.
 func FuzzCuts(f *testing.F) {
-	for _, g := range []*gguf{
+	for _, g := range []*ggufFile{
 		newGGUF(3, 2, 0).tensor("a", 0).tensor("b", 64),
 		newGGUF(2, 1, 17).allKinds().tensor("a", 0),
 		newGGUF(3, 1, 1).text("general.alignment").u32(4).u32(1<<30).tensor("a", 0),

@@ -2,7 +2,8 @@
 // tensors, parameters, metadata) without a framework and without loading the
 // weights.
 //
-// [Inspect] is the way in. The content decides what a file is; its name only
+// [Inspect] is the way in for one file, [InspectFiles] for those of a model
+// together. The content decides what a file is; its name only
 // where the content has no mark. A file of no known format is not an error:
 // its facts have an empty Format. A file that claims a format and breaks its
 // rules gives a [*FormatError], which names the rule, the byte and what to do.
@@ -15,6 +16,7 @@
 package modelfile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,18 +27,56 @@ import (
 
 // Facts are what a file says about itself.
 type Facts struct {
-	// Format is "safetensors", or "" when the content is of no known format;
+	// Format is the name of a format ("safetensors", "gguf", "onnx", see
+	// docs/model-files.md), or "" when the content is of none that is known;
 	// then only Bytes is set.
 	Format string
 	// Bytes is the size of the file.
 	Bytes int64
-	// Parameters counts the elements of all tensors, Dtypes by data type.
+	// Parameters counts the elements of all tensors, Dtypes by data type. Dtypes
+	// are nil where the tensors are not known.
 	Parameters int64
 	Dtypes     map[string]int64
 	// Tensors are in the order in which their bytes stand in the file.
 	Tensors []Tensor
 	// Metadata is free text that the writer put in. Show it escaped.
 	Metadata map[string]string
+
+	// What follows is there where the format tells it.
+
+	Architecture string // "LlamaForCausalLM", "llama", "RandomForestClassifier"
+	Inputs       []Value
+	Outputs      []Value
+	Labels       []string          // of classes, in the order of the model's outputs
+	Opsets       map[string]int64  // ONNX: version by domain, "" is ai.onnx
+	Operators    map[string]int64  // how often each is used, as DOMAIN.OP outside the standard one
+	Frameworks   map[string]string // versions of what wrote the file, by name: "torch", "sklearn", "keras"
+	License      string            // as the file says, not yet checked
+	Tokenizer    *Tokenizer
+	Context      int64 // longest input in tokens; 0 unknown
+	Embedding    int64 // width of the embedding; 0 unknown
+	Quantization string
+	ChatTemplate string
+	// Details are other facts of the format, for people and JSON: numbers,
+	// texts, lists and mappings of them.
+	Details map[string]any
+}
+
+// Value is an input or output. A dimension below zero is unknown; Symbols name
+// such dimensions where the file does.
+type Value struct {
+	Name    string
+	Kind    string // "tensor", "sequence", "map", "optional"; "" is tensor
+	Dtype   string // as Tensor has it, or "string"
+	Shape   []int64
+	Symbols []string // by dimension, "" for none; nil for none at all
+}
+
+// Tokenizer is what turns text into the model's inputs.
+type Tokenizer struct {
+	Model      string // "BPE", "WordPiece", "gpt2"
+	Vocabulary int64  // entries
+	Digest     string // sha256 of the canonical form of the vocabulary, "" unknown
 }
 
 // Tensor is one named array. Bytes is the size of its data, Offset where they
@@ -79,14 +119,32 @@ type format struct {
 	byName func(name string) bool
 	// rules says, by ID, what files of the format are held to.
 	rules map[string]string
-	// read fills in everything but Format and Bytes. It returns a
-	// *FormatError without Path and Format, or an error of r.
+	// read fills in everything but Bytes. It returns a
+	// *FormatError without Path and Format, or an error of r. It may name the
+	// format more closely, and say "" when it is none.
 	read func(ctx context.Context, r io.ReaderAt, size int64, f *Facts) error
 }
 
 // formats is asked in order.
 var formats = []format{
 	safetensors,
+	gguf,
+	onnx,
+	savedModel,
+	coreML,
+	npy,
+	torchLegacy,
+	zipped,
+	hdf5,
+	tflite,
+	catboost,
+	pickled,
+	joblib,
+	xgboost,
+	xgboostUBJ,
+	pmml,
+	openvino,
+	lightgbm,
 }
 
 // RuleDoc says what the rule of a FormatError holds a file to, "" for an
@@ -97,7 +155,7 @@ func RuleDoc(id string) string {
 			return doc
 		}
 	}
-	return ""
+	return filesRules[id]
 }
 
 // sniffLen is how much of the beginning decides.
@@ -141,7 +199,7 @@ func InspectReader(ctx context.Context, r io.ReaderAt, size int64, path string) 
 	if err := f.read(ctx, r, size, facts); err != nil {
 		var bad *FormatError
 		if errors.As(err, &bad) {
-			bad.Path, bad.Format = path, f.name
+			bad.Path, bad.Format = path, cmp.Or(facts.Format, f.name)
 			return nil, bad
 		}
 		return nil, fmt.Errorf("inspect %s: %w", path, cutShort(err))

@@ -74,6 +74,9 @@ const (
 	hintLFS      = "run \"git lfs pull\" to fetch the file itself"
 )
 
+// gitLFSPointer is how a file begins that Git LFS has not fetched.
+const gitLFSPointer = "version https://git-lfs.github.com/spec/"
+
 var (
 	// safetensorsDtypes are in ascending order of alignment, as the reference
 	// declares them: its writer puts the last of these first.
@@ -154,7 +157,7 @@ func safetensorsHeaderLength(r io.ReaderAt, size int64) (int64, error) {
 	if _, err := io.ReadFull(io.NewSectionReader(r, 0, size), head); err != nil {
 		return 0, err
 	}
-	if bytes.HasPrefix(head, []byte("version https://git-lfs.github.com/spec/")) {
+	if bytes.HasPrefix(head, []byte(gitLFSPointer)) {
 		return 0, broken(ruleShort, 0, hintLFS, "this is a Git LFS pointer, not the file it points to")
 	}
 	if size < 8 {
