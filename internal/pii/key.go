@@ -8,6 +8,7 @@ import "bytes"
 //	AKIA… ASIA…           access key ids of AWS
 //	AIza…                 API keys of Google
 //	ghp_… github_pat_…    tokens of GitHub (gho_, ghu_, ghs_, ghr_ as well)
+//	hf_…                  tokens of Hugging Face
 //	sk_live_… rk_live_…   keys of Stripe
 //	xoxb-…                tokens of Slack (xoxa, xoxe, xoxp, xoxr, xoxs)
 //	sk-…                  keys of OpenAI, Anthropic and others
@@ -47,6 +48,11 @@ func withUnderscore(text []byte, i int) Match {
 	}
 	if start := i - len("github"); start >= 0 {
 		if end := after(text, start, "github_pat_", 82, 82, func(c byte) bool { return alphanumeric(c) || c == '_' }); end > 0 {
+			return found(text, start, end)
+		}
+	}
+	if start := i - len("hf"); start >= 0 {
+		if end := after(text, start, "hf_", 34, 34, alphanumeric); end > 0 {
 			return found(text, start, end)
 		}
 	}

@@ -76,6 +76,7 @@ func TestFound(t *testing.T) {
 		"[2001:db8::1]":                                      "ip:2001:db8::1",
 		"at 2001:0DB8:0:0:0:0:0:1.":                          "ip:2001:0DB8:0:0:0:0:0:1",
 		"key=AKIAIOSFODNN7EXAMPLE":                           "key:AKIAIOSFODNN7EXAMPLE",
+		"hf_" + strings.Repeat("aB", 17):                     "key:hf_" + strings.Repeat("aB", 17),
 		"ghp_" + strings.Repeat("aB3", 12):                   "key:ghp_" + strings.Repeat("aB3", 12),
 		"github_pat_" + strings.Repeat("aB", 41):             "key:github_pat_" + strings.Repeat("aB", 41),
 		"AIza" + strings.Repeat("aB-_7", 7):                  "key:AIza" + strings.Repeat("aB-_7", 7),
@@ -124,7 +125,7 @@ func TestNotFound(t *testing.T) {
 		"1.2.3.4", "v1.22.3.4", "version 10.22.3.44", "Firmware: 21.5.3.1", "1.2.3", "1.22.333.4444", "256.10.10.10", "10.0.0.1", "192.168.1.10", "127.0.0.1", "172.16.99.1", "169.254.10.10",
 		"100.64.10.1", "224.0.0.251", "255.255.255.255", "0.0.0.10", "12.34.56.78.90", "12.034.56.78", "::1", "fe80::1", "std::vector", "a::b", "2::1", "abc::def", "fd00:10::1", "fd00:abcd:2001:db8::1", "2001:db8", "2024:10:30",
 		// Words like keys.
-		"AKIA", "AKIAiosfodnn7example", "XAKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLEX", "ghp_short", "xoxo-lovelovelovelove", "sk-learn-is-a-library-for-machine", "task-force-20-Abcdefghijklmnopq",
+		"AKIA", "AKIAiosfodnn7example", "XAKIAIOSFODNN7EXAMPLE", "AKIAIOSFODNN7EXAMPLEX", "ghp_short", "hf_short", "hf_" + strings.Repeat("aB", 18), "shelf_" + strings.Repeat("aB", 17), "xoxo-lovelovelovelove", "sk-learn-is-a-library-for-machine", "task-force-20-Abcdefghijklmnopq",
 		"-----BEGIN CERTIFICATE-----", "-----BEGIN PUBLIC KEY-----", "--------", "eyJhbGciOiJIUzI1NiJ9", "eyJ.eyJ.x", "snake_case_name", "Jan-Aug_Jul", "sk_test_4eC39HqLyjWDarjtT1zdp7dc",
 	} {
 		if got := find(text); got != "" {
