@@ -22,10 +22,11 @@ func (a *app) diffCommand() *cobra.Command {
 	var o diffFlags
 	c := &cobra.Command{
 		Use:   "diff REFERENCE [REFERENCE]",
-		Short: "What differs between two states of a model or a dataset: files, columns, rows",
+		Short: "What differs between two states of a model or a dataset: files, columns, rows, tensors",
 		Long: `A bare name is the working tree. One reference is compared with the working tree, a bare name with its newest version.
 Rows are matched by --key, or by a column that the manifest says is unique; else, and where keys repeat, whole
-rows are compared. Only files that differ are read. Differences are information: the exit code is 0.
+rows are compared. Of models, tensors, vocabulary, configuration and interface are compared, and by how much values
+changed. Only files that differ are read, or fetched. Differences are information: the exit code is 0.
 Values of rows are shown as report.samples of waybill.yaml allows.`,
 		Example: `  waybill diff reviews                              # the newest version and the working tree
   waybill diff reviews@v1.0.0 reviews --key id
@@ -53,6 +54,7 @@ type diffSide struct {
 	files    []manifest.File
 	encoding ref.Digest
 	dir      string
+	metrics  map[string]float64 // as the lock has them
 }
 
 func (a *app) diff(args []string, o diffFlags) error {
@@ -86,6 +88,13 @@ func (a *app) diff(args []string, o diffFlags) error {
 			a.warn(fmt.Sprintf("diff %s: %v", d.Artifact, problem))
 			a.code = exitOutside
 		}
+	}
+	if to.artifact.Model != nil {
+		m, sections, err := a.diffModel(w, d, from, to)
+		if err != nil {
+			return fmt.Errorf("diff %s: %w", d.Artifact, err)
+		}
+		return a.result(m, sections...)
 	}
 	return a.result(d, d.Sections()...)
 }
@@ -185,7 +194,11 @@ func (a *app) diffWorking(w *workspace.Workspace, name string) (diffSide, error)
 	if err != nil {
 		return diffSide{}, err
 	}
-	return diffSide{State: datadiff.State{Reference: "the working tree", ContentDigest: content}, artifact: m, files: files, dir: w.Dir(m)}, nil
+	s := diffSide{State: datadiff.State{Reference: "the working tree", ContentDigest: content}, artifact: m, files: files, dir: w.Dir(m)}
+	if lock, err := w.Lock(m); err == nil && lock.ContentDigest == content {
+		s.metrics = lock.Metrics
+	}
+	return s, nil
 }
 
 // diffRevision is what the lock in a commit names.
@@ -239,7 +252,7 @@ func (a *app) diffVersion(w *workspace.Workspace, l *workspace.Ledger, r ref.Ref
 // diffLocked is what a lock names. Files that it does not list are listed by
 // the registry.
 func (a *app) diffLocked(w *workspace.Workspace, m *manifest.Artifact, lock *manifest.Lock, label string) (diffSide, error) {
-	s := diffSide{State: datadiff.State{Reference: label, ContentDigest: lock.ContentDigest}, artifact: m, files: lock.Files, encoding: lock.Encoding.Digest}
+	s := diffSide{State: datadiff.State{Reference: label, ContentDigest: lock.ContentDigest}, artifact: m, files: lock.Files, encoding: lock.Encoding.Digest, metrics: lock.Metrics}
 	if len(s.files) > 0 {
 		return s, nil
 	}
