@@ -55,7 +55,7 @@ var mayImport = map[string]string{
 	"datadiff":    "profile table manifest report ref",
 	"compat":      "modelfile manifest report",
 	"modeldiff":   "modelfile compat manifest report ref",
-	"modelcheck":  "compat modelfile card license pii manifest report ref schemas",
+	"modelcheck":  "compat modelfile modelscan card license pii manifest report ref schemas",
 	"imagecheck":  "table manifest report ref schemas",
 	"workspace":   "gitrepo manifest ledger registry cas ref report canonical",
 	"lock":        "artifact modelfile profile evaluate table workspace evidence manifest registry cas ref report canonical",

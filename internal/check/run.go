@@ -39,7 +39,7 @@ func one(ctx context.Context, w *workspace.Workspace, t Target) ([]report.Findin
 	if t.Artifact.Dataset != nil {
 		return data(ctx, w, t)
 	}
-	findings, err := modelcheck.Run(ctx, t.Artifact, t.Dir, t.Files)
+	findings, err := modelcheck.Run(ctx, t.Artifact, t.Dir, t.Files, surroundings(w, t))
 	if err != nil {
 		return nil, nil, err
 	}

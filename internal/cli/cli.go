@@ -145,7 +145,7 @@ Checks explain themselves, versions are tags, promotions pass gates, rollback is
 	for _, c := range []*cobra.Command{
 		a.initCommand(), a.addCommand(), a.statusCommand(), a.lockCommand(), a.pushCommand(), a.pullCommand(), a.diffCommand(), a.checkCommand(), a.profileCommand(), a.driftCommand(),
 		a.registerCommand(), a.promoteCommand(), a.rollbackCommand(), a.holdCommand(), a.showCommand(), a.historyCommand(),
-		a.verifyCommand(), a.doctorCommand(), a.gcCommand(), a.demoCommand(), a.schemaCommand(),
+		a.inspectCommand(), a.scanCommand(), a.verifyCommand(), a.doctorCommand(), a.gcCommand(), a.demoCommand(), a.schemaCommand(),
 	} {
 		wrapArgs(c)
 		root.AddCommand(c)
@@ -169,7 +169,7 @@ func wrapArgs(c *cobra.Command) {
 }
 
 // reporting are the verbs whose result is a report; the others write sections.
-var reporting = []string{"check", "verify", "doctor", "register", "promote", "rollback", "hold"}
+var reporting = []string{"check", "scan", "verify", "doctor", "register", "promote", "rollback", "hold"}
 
 // begin refuses what cannot be written before any work is done.
 func (a *app) begin(cmd *cobra.Command) error {

@@ -1,8 +1,10 @@
 package manifest
 
 import (
-	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/bmatcuk/doublestar/v4"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/waybill-dev/waybill/internal/ref"
 )
 
 // defaultConfidence is the confidence level of gates that name none.
@@ -21,6 +23,10 @@ func (d *document) model(a *Artifact) *Model {
 		Interface:  d.modelInterface(d.get(d.root, "interface")),
 		Evaluation: d.evaluation(dir, d.get(d.root, "evaluation")),
 		Deploy:     map[string][]DeployTarget{},
+	}
+	m.Compatibility = d.compatibility(d.get(d.root, "compatibility"))
+	for _, item := range items(d.get(d.root, "ignore")) {
+		m.Ignore = append(m.Ignore, d.waiver(item))
 	}
 	if b := boolean(d.get(d.root, "kubernetes")); b != nil {
 		m.Kubernetes = *b
@@ -85,6 +91,35 @@ func (d *document) modelInterface(n *yaml.Node) Interface {
 		Outputs: d.ports("output", d.get(n, "outputs")),
 		Labels:  strs(texts(d.get(n, "labels"))),
 	}
+}
+
+func (d *document) compatibility(n *yaml.Node) Compatibility {
+	if n == nil {
+		return Compatibility{}
+	}
+	c := Compatibility{Use: text(d.get(n, "use")), Except: strs(texts(d.get(n, "except"))), Pos: d.pos(n)}
+	for _, item := range items(d.get(n, "ignore")) {
+		c.Ignore = append(c.Ignore, CompatibilityIgnore{
+			Rule:   text(d.get(item, "rule")),
+			Name:   text(d.get(item, "name")),
+			Reason: text(d.get(item, "reason")),
+			Pos:    d.pos(item),
+		})
+	}
+	return c
+}
+
+func (d *document) waiver(n *yaml.Node) Waiver {
+	w := Waiver{Rule: text(d.get(n, "rule")), Path: text(d.get(n, "path")), Reason: text(d.get(n, "reason")), By: text(d.get(n, "by")), Pos: d.pos(n)}
+	if w.Path != "" && !doublestar.ValidatePattern(w.Path) {
+		d.report(d.get(n, "path"), "write a glob like \"old/*.pkl\"", "%q is no glob", clip(w.Path))
+	}
+	if expires := d.get(n, "expires"); text(expires) != "" {
+		var err error
+		w.Expires, err = parseDate(expires.Value)
+		d.check(expires, err)
+	}
+	return w
 }
 
 func (d *document) ports(what string, n *yaml.Node) []Port {

@@ -237,6 +237,37 @@ type Model struct {
 	Gates       []Gate
 	Deploy      map[string][]DeployTarget
 	Kubernetes  bool // push stores a container image as well
+	// Compatibility says which changes of the interface count as breaks.
+	Compatibility Compatibility
+	// Ignore allows findings of the security scan.
+	Ignore []Waiver
+}
+
+// Waiver allows findings of one rule in some files, for a while and for a reason.
+type Waiver struct {
+	Rule   string
+	Path   string // a glob over files of the model; "" is all
+	Reason string
+	// Expires is midnight UTC of the first day on which it does not hold.
+	Expires time.Time
+	By      string
+	Pos     Pos
+}
+
+// Compatibility is which rules about the interface are in use. The rules are
+// those of the package compat; the schema lists their IDs.
+type Compatibility struct {
+	Use    string // STRICT, CLIENT or SEMANTIC; "" is CLIENT
+	Except []string
+	Ignore []CompatibilityIgnore
+	Pos    Pos
+}
+
+// CompatibilityIgnore lets one rule pass for one input, output, label or
+// domain, or for all when Name is "".
+type CompatibilityIgnore struct {
+	Rule, Name, Reason string
+	Pos                Pos
 }
 
 // DatasetUse is one entry of datasets:, by role ("train", "evaluate").

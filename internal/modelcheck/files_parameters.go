@@ -29,28 +29,9 @@ func runFilesParameters(ctx context.Context, m *model, spec manifest.CheckSpec) 
 	if !ok {
 		return nil, fmt.Errorf("%s: max: %v is not a whole number", spec.Pos, spec.Params["max"])
 	}
-	var total int64
-	counted, unknown := 0, ""
-	for _, f := range m.files {
-		got, err := m.inspect(ctx, f)
-		if err != nil {
-			return nil, err
-		}
-		switch {
-		case got.bad != nil:
-			unknown = f.Path + " cannot be read, see files.readable"
-		case got.facts.Format != "":
-			counted++
-			// Saturating: a sum past int64 is past every limit.
-			if total += got.facts.Parameters; total < 0 {
-				total = 1<<63 - 1
-			}
-		case f.Size > opaqueLimit:
-			unknown = fmt.Sprintf("%s (%s) is of no format that waybill reads", f.Path, size(f.Size))
-		}
-	}
-	if counted == 0 && unknown == "" {
-		unknown = "no file is of a format that waybill reads"
+	total, counted, unknown, err := m.parameters(ctx)
+	if err != nil {
+		return nil, err
 	}
 	finding := report.Finding{
 		Expected: "≤ " + report.Thousands(limit),
@@ -75,6 +56,35 @@ func runFilesParameters(ctx context.Context, m *model, spec manifest.CheckSpec) 
 		finding.Message = fmt.Sprintf("the model has %s parameters in %s", report.Thousands(total), count(counted, "file"))
 	}
 	return []report.Finding{finding}, nil
+}
+
+// parameters counts those of all files. unknown says why there may be more, ""
+// if there are not.
+func (m *model) parameters(ctx context.Context) (total int64, counted int, unknown string, err error) {
+	for _, f := range m.files {
+		got, err := m.inspect(ctx, f)
+		if err != nil {
+			return 0, 0, "", err
+		}
+		switch {
+		case got.bad != nil:
+			unknown = f.Path + " cannot be read, see files.readable"
+		case got.facts.Format != "" && got.facts.Dtypes == nil:
+			unknown = fmt.Sprintf("%s is a %s file, whose tensors waybill does not read", f.Path, got.facts.Format)
+		case got.facts.Format != "":
+			counted++
+			// Saturating: a sum past int64 is past every limit.
+			if total += got.facts.Parameters; total < 0 {
+				total = 1<<63 - 1
+			}
+		case f.Size > opaqueLimit:
+			unknown = fmt.Sprintf("%s (%s) is of no format that waybill reads", f.Path, size(f.Size))
+		}
+	}
+	if counted == 0 && unknown == "" {
+		unknown = "no file is of a format that waybill reads"
+	}
+	return total, counted, unknown, nil
 }
 
 // wholeNumber reads a parameter of type integer. JSON Schema takes 1e6 and

@@ -13,11 +13,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/bmatcuk/doublestar/v4"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/modelfile"
+	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/schemas"
 )
@@ -31,8 +33,10 @@ type Rule struct {
 	// those without a default.
 	Params   map[string]any
 	Required []string
-	// Always says that the check runs on every model, asked for or not.
-	Always bool
+	// Always says that the check runs on every model, asked for or not;
+	// Unasked is its severity then, error if it is not set.
+	Always  bool
+	Unasked report.Severity
 
 	// run judges the model. spec has nothing but Check where a check runs
 	// without being asked for. An error is about the manifest, a file that
@@ -45,7 +49,33 @@ var catalog = []Rule{
 	filesReadable,
 	filesSize,
 	filesParameters,
+	filesFormats,
+	filesDtypes,
+	filesFinite,
+	filesDuplicates,
+	filesSecrets,
+	cardValid,
+	cardLicense,
+	cardBaseModel,
+	cardDatasets,
+	cardMetrics,
+	cardSections,
+	cardVersion,
+	cardContact,
+	cardSecrets,
+	cardParameters,
+	licenseKnown,
+	licenseAllowed,
+	licenseConsistent,
+	licenseInherited,
+	licenseChanged,
+	interfaceDeclared,
+	interfaceCompatible,
+	securityScan,
 }
+
+// docs is where the checks are documented, each under its ID.
+const docs = "https://waybill.dev/model-checks#"
 
 // Catalog returns all checks in the order in which they run.
 func Catalog() []Rule { return slices.Clone(catalog) }
@@ -59,19 +89,53 @@ func Schemas() []schemas.Check {
 	return out
 }
 
+// Options are what checks look at besides the model's files. What is not there
+// makes the checks that need it INCONCLUSIVE.
+type Options struct {
+	// Lock says what was measured, and what the model was made from.
+	Lock *manifest.Lock
+	// ReadFile reads a file of the repository, such as the card, by its path
+	// from the root. Its error says why there is none.
+	ReadFile func(name string) ([]byte, error)
+	// License returns what another artifact of the repository declares as its
+	// licence, "" for nothing; ok is false for an unknown artifact.
+	License func(name string) (license string, ok bool)
+	// Registered returns what the ledger says about this model.
+	Registered func(context.Context) (Registered, error)
+	// Previous returns another version of this model: the one that a reference
+	// names, or for "" the newest that is registered. It is nil when there is
+	// none.
+	Previous func(ctx context.Context, reference string) (*Previous, error)
+	// Now says until when waivers hold. Without it none does.
+	Now func() time.Time
+	// Baseline is Previous for what callers rely on.
+	Baseline func(ctx context.Context, reference string) (*Baseline, error)
+}
+
+// Registered is what the ledger says about a model: under which version these
+// files are registered, and the newest version of all. Either may be zero.
+type Registered struct{ This, Newest ref.Version }
+
+// Previous is an earlier version of a model.
+type Previous struct {
+	Name    string // for people: "sentiment@v1.2.0"
+	License string // as its manifest declares it
+	Problem string // why its manifest cannot be read, "" if it can
+}
+
 // Run checks the model a, whose files stand in dir under the paths that files
 // gives them (dir is the manifest's folder on disk, or wherever a version was
 // pulled to). It returns an error when a parameter makes no sense, with its
 // position in the manifest, when a file cannot be read, or when ctx ends:
 // then nothing is known, and the findings so far are not to be used.
-func Run(ctx context.Context, a *manifest.Artifact, dir string, files []manifest.File) ([]report.Finding, error) {
+func Run(ctx context.Context, a *manifest.Artifact, dir string, files []manifest.File, opts Options) ([]report.Finding, error) {
 	// Symbolic links in dir are followed as far as they stay in it.
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("check %s: %w", a.Name, err)
 	}
 	defer root.Close()
-	m := &model{artifact: a, root: root, files: files, facts: map[string]inspected{}}
+	m := &model{artifact: a, root: root, files: files, opts: opts, facts: map[string]inspected{}}
 	var findings []report.Finding
 	one := func(r Rule, spec manifest.CheckSpec) error {
 		found, err := r.run(ctx, m, spec)
@@ -80,12 +144,15 @@ func Run(ctx context.Context, a *manifest.Artifact, dir string, files []manifest
 		}
 		for i := range found {
 			f := &found[i]
-			f.Check, f.Group, f.Artifact, f.Severity = r.ID, r.Group, a.Name, spec.Severity
+			f.Check, f.Group, f.Artifact = r.ID, r.Group, a.Name
+			if f.Severity == "" {
+				f.Severity = spec.Severity
+			}
 			if f.Location == nil {
 				f.Location = m.location(spec)
 			}
 			if f.Doc == "" {
-				f.Doc = r.Doc
+				f.Doc = docs + r.ID
 			}
 		}
 		findings = append(findings, found...)
@@ -102,7 +169,7 @@ func Run(ctx context.Context, a *manifest.Artifact, dir string, files []manifest
 			}
 		}
 		if r.Always && !asked {
-			if err := one(r, manifest.CheckSpec{Check: r.ID}); err != nil {
+			if err := one(r, manifest.CheckSpec{Check: r.ID, Severity: r.Unasked}); err != nil {
 				return nil, err
 			}
 		}
@@ -120,6 +187,8 @@ type model struct {
 	artifact *manifest.Artifact
 	root     *os.Root
 	files    []manifest.File
+	opts     Options
+	card     *readCard            // once it was asked for
 	facts    map[string]inspected // by path, filled by inspect
 }
 
@@ -135,20 +204,13 @@ func (m *model) inspect(ctx context.Context, f manifest.File) (inspected, error)
 	if got, ok := m.facts[f.Path]; ok {
 		return got, nil
 	}
-	file, err := m.root.Open(filepath.FromSlash(f.Path))
+	file, size, err := m.open(f)
 	if err != nil {
 		return inspected{}, err
 	}
 	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return inspected{}, err
-	}
-	if !info.Mode().IsRegular() {
-		return inspected{}, fmt.Errorf("%s is not a regular file", f.Path)
-	}
 	var got inspected
-	got.facts, err = modelfile.InspectReader(ctx, file, info.Size(), f.Path)
+	got.facts, err = modelfile.InspectReader(ctx, file, size, f.Path)
 	if err != nil {
 		if got.bad, err = asFormatError(err); err != nil {
 			return inspected{}, err
@@ -156,6 +218,23 @@ func (m *model) inspect(ctx context.Context, f manifest.File) (inspected, error)
 	}
 	m.facts[f.Path] = got
 	return got, nil
+}
+
+// open opens a file of the model.
+func (m *model) open(f manifest.File) (*os.File, int64, error) {
+	file, err := m.root.Open(filepath.FromSlash(f.Path))
+	if err != nil {
+		return nil, 0, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", f.Path)
+	}
+	if err != nil {
+		file.Close()
+		return nil, 0, err
+	}
+	return file, info.Size(), nil
 }
 
 // location is where the check was asked for, or else the manifest.

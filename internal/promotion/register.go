@@ -103,10 +103,19 @@ func Register(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact,
 	if err != nil {
 		return nil, err
 	}
-	r, image, err := checks(ctx, w, l, a, lock, commit)
+	r, image, after, err := checks(ctx, w, l, a, lock, commit)
 	if err != nil {
 		return nil, err
 	}
+	judged := newest(l.State.Artifacts[a.Name])
+	found, err := after.judge(ctx, w, l.State.Artifacts[a.Name], next(l.State.Artifacts[a.Name], opts))
+	if err != nil {
+		return nil, err
+	}
+	if found != nil {
+		r.Findings = append(r.Findings, *found)
+	}
+	announced(r.Findings, next(l.State.Artifacts[a.Name], opts))
 	r.Findings = append(r.Findings, freeze(policy, w.Now(), a.Name, "register"))
 	r.Finish()
 	if out.Report = r; out.refused() {
@@ -133,6 +142,18 @@ func Register(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact,
 		version := next(now.State.Artifacts[a.Name], opts)
 		if err := now.State.CanRegister(a.Name, version, commit, lock.ContentDigest); err != nil {
 			return workspace.Decision{}, workspace.Usage("register %s: %w", a.Name, err)
+		}
+		if n := newest(now.State.Artifacts[a.Name]); n != judged { // somebody registered one meanwhile
+			found, err := after.judge(ctx, w, now.State.Artifacts[a.Name], version)
+			if err != nil {
+				return workspace.Decision{}, err
+			}
+			if judged = n; found != nil && found.Verdict == report.Fail {
+				r.Findings = append(r.Findings, *found)
+				r.Finish()
+				out.Message = "not registered: " + found.Message
+				return workspace.Decision{}, nil
+			}
 		}
 		for _, suffix := range slices.Sorted(maps.Keys(tagged)) {
 			tag, err := freeTag(ctx, w, a.Name, version.OCITag()+suffix, tagged[suffix])
@@ -209,35 +230,38 @@ func next(a *ledger.Artifact, opts RegisterOptions) ref.Version {
 // checks runs the check groups over the bytes of the lock, and refuses
 // training data that nobody registered. What the manifest names, contracts for
 // example, is read from commit. It also returns the digest of the image, ""
-// when there should be none.
-func checks(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, a *manifest.Artifact, lock *manifest.Lock, commit string) (r *report.Report, image ref.Digest, err error) {
+// when there should be none, and what the version is judged by.
+func checks(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, a *manifest.Artifact, lock *manifest.Lock, commit string) (r *report.Report, image ref.Digest, after *successor, err error) {
 	target, err := check.Working(ctx, w, a)
 	// The working tree serves only where it is what was locked, predictions
 	// included: others, however good, are not evidence about this version.
 	if err != nil || target.Content != lock.ContentDigest || target.PredictionsDigest != lock.Evidence[evidence.Predictions].Digest {
 		dir, err := os.MkdirTemp("", "waybill-register-")
 		if err != nil {
-			return nil, "", err
+			return nil, "", nil, err
 		}
 		defer os.RemoveAll(dir)
 		if target, err = check.Fetched(ctx, w, a, lock, filepath.Join(dir, "files")); err != nil {
-			return nil, "", err
+			return nil, "", nil, err
 		}
 	}
 	target.Commit = commit
 	if r, err = check.Run(ctx, w, target); err != nil {
-		return nil, "", err
+		return nil, "", nil, err
 	}
 	r.Title = "register " + a.Name
+	if after, err = newSuccessor(ctx, target); err != nil {
+		return nil, "", nil, err
+	}
 	held, err := encoding(ctx, w, a.Name, lock.ContentDigest, lock.Encoding.Digest)
 	if err != nil {
-		return nil, "", err
+		return nil, "", nil, err
 	}
 	r.Findings = append(r.Findings, held)
 	if a.Model != nil && a.Model.Kubernetes {
 		var found report.Finding
 		if image, found, err = findImage(ctx, w, target); err != nil {
-			return nil, "", err
+			return nil, "", nil, err
 		}
 		r.Findings = append(r.Findings, found)
 	}
@@ -253,7 +277,7 @@ func checks(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, a 
 		}
 	}
 	r.Finish()
-	return r, image, nil
+	return r, image, after, nil
 }
 
 // encoding checks that the registry has what digest names and that it holds
