@@ -16,9 +16,10 @@ import (
 // Set is what several files say together: the model in a folder, or an
 // artifact. Its Facts are merged from those of Files:
 //
-//   - tensors, parameters and dtypes are those of all files of one format, the
-//     one with the most bytes: a folder often holds the same weights in two.
-//     An Offset counts from the beginning of the tensor's own file;
+//   - tensors, parameters and dtypes are those of all files of one format: of
+//     those whose tensors are known, if any, the one with the most bytes. A
+//     folder often holds the same weights in two. An Offset counts from the
+//     beginning of the tensor's own file;
 //   - architecture, labels, context and embedding are those of the config.json
 //     nearest to the root, else those of the weights;
 //   - the tokenizer is that of tokenizer.json, else of a vocabulary, else of
@@ -237,15 +238,30 @@ func isProse(name string) bool {
 
 // merge makes the set's facts of the files'.
 func (s *set) merge() {
-	bytes := map[string]int64{}
+	bytes, opaque := map[string]int64{}, map[string]int{} // by format; opaque is 1 where no tensors are known
+	sizes := map[string]int64{}
+	for _, f := range s.Files {
+		sizes[f.Path] = f.Bytes
+	}
 	for _, f := range s.Files {
 		s.Bytes += f.Bytes
-		if f.Facts != nil && f.Facts.Format != "" {
-			bytes[f.Facts.Format] += f.Bytes
+		if f.Facts == nil || f.Facts.Format == "" {
+			continue
+		}
+		if _, seen := bytes[f.Facts.Format]; !seen {
+			opaque[f.Facts.Format] = 1
+		}
+		if len(f.Facts.Tensors) > 0 {
+			opaque[f.Facts.Format] = 0
+		}
+		bytes[f.Facts.Format] += f.Bytes
+		external, _ := f.Facts.Details["externalData"].(map[string]int64)
+		for location := range external {
+			bytes[f.Facts.Format] += sizes[path.Join(path.Dir(f.Path), location)]
 		}
 	}
 	for _, format := range slices.SortedFunc(maps.Keys(bytes), func(a, b string) int {
-		return cmp.Or(cmp.Compare(bytes[b], bytes[a]), cmp.Compare(a, b))
+		return cmp.Or(opaque[a]-opaque[b], cmp.Compare(bytes[b], bytes[a]), cmp.Compare(a, b))
 	}) {
 		s.Format = format
 		break

@@ -115,6 +115,10 @@ func TestFolderOfTwoFormats(t *testing.T) {
 	if s.Format != "safetensors" || s.Parameters != 2000 || s.Inputs != nil {
 		t.Errorf("got %+v", s.Facts)
 	}
+	// A larger file of which no tensors are known does not hide them.
+	if s := files(t, map[string]string{"model.safetensors": header(t, "{"+u8("a", 0, 5)+"}", 5), "model.pkl": sample(t, "numbers.pkl")}, modelfile.FilesOptions{}); s.Format != "safetensors" || s.Parameters != 5 {
+		t.Errorf("got %+v", s.Facts)
+	}
 	if len(s.Problems) != 1 || s.Problems[0].Rule != "ONX014" || s.Problems[0].Path != "onnx/other.onnx" {
 		t.Errorf("problems: %v", s.Problems)
 	}
