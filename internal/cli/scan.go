@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -33,7 +34,16 @@ its end. The rules are in docs/security-rules.md.`,
 	}
 }
 
+// While it scans, the process collects garbage less often: of small files that
+// is a quarter of the time. The limit is for large ones.
+const (
+	scanGarbage = 400 // per cent
+	scanMemory  = 128 << 20
+)
+
 func (a *app) scan(args []string) error {
+	defer debug.SetGCPercent(debug.SetGCPercent(scanGarbage))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(scanMemory))
 	var findings []report.Finding
 	for _, arg := range args {
 		found, waivers, err := a.scanOne(arg)

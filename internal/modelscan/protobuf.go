@@ -185,7 +185,7 @@ func (s *scan) sniffProtobuf(in *input, head []byte) (kind, error) {
 	fields := 0
 	p := newProto(in)
 	err := p.message(in.size, func(f *protoField) error {
-		if fields++; fields > 1<<16 {
+		if fields++; fields > 1<<22 {
 			return errProto
 		}
 		if f.number < uint64(len(seen)) { // others may come with new versions
