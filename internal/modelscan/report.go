@@ -86,12 +86,15 @@ func Report(found []Finding, waivers []Waiver, now time.Time) []report.Finding {
 	return out
 }
 
+// docs is where the rules are documented, each under its ID.
+const docs = "https://waybill.dev/security-rules#"
+
 func reported(f Finding) report.Finding {
 	rule, _ := Lookup(f.Rule)
 	file, _, _ := strings.Cut(f.Path, "!")
 	r := report.Finding{
 		Check: Check, Rule: f.Rule, Group: report.GroupSecurity, Severity: report.Error, Verdict: report.Fail,
-		Message: f.Path + ": " + f.Message, Hint: f.Hint, Subject: f.Path,
+		Message: f.Path + ": " + f.Message, Hint: f.Hint, Subject: f.Path, Doc: docs + strings.ToLower(f.Rule),
 		Location: &report.Location{File: filepath.ToSlash(file)},
 		Details:  maps.Clone(f.Details),
 	}
