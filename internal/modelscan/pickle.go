@@ -17,7 +17,7 @@ const torchMagic = "119547037146038801333356"
 // it imports something and either ends as pickles do, or calls that, or imports
 // what no weights have, or is named like what is loaded as a pickle.
 func (s *scan) pickle(in *input, r io.Reader, base int64, claimed bool) error {
-	result, err := pickle.Scan(r, pickle.Options{})
+	result, err := pickle.Scan(r, pickle.Options{Findings: true})
 	if result == nil {
 		return s.unfinished(in, err)
 	}

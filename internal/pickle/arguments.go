@@ -134,7 +134,12 @@ func (m *machine) text(k Kind, n uint64) {
 		if v.passing && len(keep) > 256 {
 			keep = keep[:256]
 		}
-		v.Text, v.Int = string(keep), int64(n)
+		if m.arena != nil {
+			v.Text = m.arena.text(keep)
+		} else {
+			v.Text = string(keep)
+		}
+		v.Int = int64(n)
 		m.memory -= int64(len(keep))
 	}
 	m.nested(peek, int64(n))
@@ -269,7 +274,23 @@ func (m *machine) memoGet() {
 			m.report("PKL015", fmt.Sprintf("memo entry %d was never put: loading breaks off here, unless the loader kept the memo of an earlier pickle", index))
 		}
 	}
+	m.hadAgain(v)
 	m.push(v)
+}
+
+// hadAgain notes that v will stand in two places.
+func (m *machine) hadAgain(v *Value) {
+	if v.isPlain() {
+		if v.Kind != Import && !v.memoized && !v.shared() {
+			v.again = true
+		}
+		return
+	}
+	m.agains++
+	if !v.again && v != sharedEmpty {
+		v.again = true
+		m.again = append(m.again, v)
+	}
 }
 
 // memoPut is load_put and its kin. The pickler counts up, from 0 or, that of

@@ -64,6 +64,10 @@ func (m *machine) importName(module, name string) *Value {
 	if m.globals == nil {
 		m.globals = map[globalKey]*imported{}
 	}
+	if m.arena != nil {
+		module, name = strings.Clone(module), strings.Clone(name)
+		key = globalKey{module, name}
+	}
 	v := &Value{Kind: Import, Op: m.op, Offset: m.opAt, Text: module, Name: name, Int: int64(len(m.stream.Globals)), memoized: true}
 	m.memory -= valueCost + int64(len(module)+len(name))
 	verdict := Lookup(module, name)

@@ -13,19 +13,24 @@ const (
 	maxGrowth     = 1000    // values for each opcode
 	stillWalking  = 1
 	alreadyWalked = 2
+	estimateFirst = 2 // added to both by estimate
 )
 
 // expansion counts, without building it, how many values the result would
 // have if nothing were shared, cycles aside.
 func (m *machine) expansion() {
 	limit := int64(maxExpansion)
+	if m.estimate() <= limit {
+		return
+	}
 	roots := make([]*Value, 0, 1+len(m.memo))
 	roots = append(roots, m.stream.Top)
 	roots = append(roots, m.memo...)
 	worst := int64(0)
 	for _, v := range roots {
 		if v != nil && len(v.Items)+len(v.Args) > 0 || v != nil && v.State != nil {
-			worst = max(worst, expand(v))
+			size, _ := expand(v, 0)
+			worst = max(worst, size)
 		}
 	}
 	if worst > limit && worst/maxGrowth > m.result.Opcodes {
@@ -35,6 +40,27 @@ func (m *machine) expansion() {
 		}
 		m.report("PKL013", fmt.Sprintf("written out, the value has %s values in it: what walks it does not come to an end", size))
 	}
+}
+
+// estimate is at least what expansion counts, for most pickles without going
+// through all values. A value stands in one place, unless it was had again from
+// the memo or with DUP. So every root is a tree of no more values than were
+// pushed, in which others stand that were had again.
+func (m *machine) estimate() int64 {
+	largest := int64(1)
+	for _, v := range m.again {
+		size, cyclic := expand(v, estimateFirst)
+		if cyclic {
+			return math.MaxInt64 // the order matters
+		}
+		largest = max(largest, size)
+	}
+	// No opcode pushes more than four, of raw data what was on the stack too.
+	pushed := 4*m.result.Opcodes + outerStack + 1
+	if m.agains > math.MaxInt64/largest-pushed {
+		return math.MaxInt64
+	}
+	return pushed + m.agains*largest
 }
 
 // child is the i-th value below v, nil past the last.
@@ -53,27 +79,29 @@ func child(v *Value, i int) *Value {
 }
 
 // expand is a depth-first walk with a stack of its own; each value is gone
-// through once.
-func expand(root *Value) int64 {
+// through once. What it writes down of values is told from that of another walk
+// by the number added to it.
+func expand(root *Value, walker uint8) (size int64, cyclic bool) {
+	still, already := stillWalking+walker, alreadyWalked+walker
 	type frame struct {
 		v    *Value
 		next int
 		size int64
 	}
-	if root.walked == alreadyWalked {
-		return root.size
+	if root.walked == already {
+		return root.size, false
 	}
-	walk := []frame{{v: root, size: 1}}
-	root.walked = stillWalking
+	walk := []frame{{v: root, size: 1 + root.plain}}
+	root.walked = still
 	for {
 		f := &walk[len(walk)-1]
 		if f.next > len(f.v.Items)+len(f.v.Args) {
-			f.v.walked = alreadyWalked
+			f.v.walked = already
 			f.v.size = f.size
 			done := f.size
 			walk = walk[:len(walk)-1]
 			if len(walk) == 0 {
-				return done
+				return done, cyclic
 			}
 			up := &walk[len(walk)-1]
 			up.size = saturate(up.size, done)
@@ -83,13 +111,16 @@ func expand(root *Value) int64 {
 		f.next++
 		switch {
 		case c == nil:
-		case c.shared() || len(c.Items)+len(c.Args) == 0 && c.State == nil || c.walked == stillWalking:
+		case c.shared() || len(c.Items)+len(c.Args) == 0 && c.State == nil:
 			f.size = saturate(f.size, 1)
-		case c.walked == alreadyWalked:
+		case c.walked == still:
+			f.size = saturate(f.size, 1)
+			cyclic = true
+		case c.walked == already:
 			f.size = saturate(f.size, c.size)
 		default:
-			c.walked = stillWalking
-			walk = append(walk, frame{v: c, size: 1})
+			c.walked = still
+			walk = append(walk, frame{v: c, size: 1 + c.plain})
 		}
 	}
 }

@@ -35,14 +35,14 @@ func TestHidden(t *testing.T) {
 			opPop, opStackGlobal, str("i"), opTuple1, opReduce, ".", opPop, opPop, opNone, opStop), "PKL014"},
 		"method of the instance": {p4(stackGlobal("types", "SimpleNamespace"), opEmptyTuple, opNewObj, opEmptyDict, str("append"), stackGlobal("builtins", "type"), opSetItem, opBuild), "PKL005"},
 	} {
-		if r := ScanBytes(c.data, Options{}); !strings.Contains(rulesOf(r), c.want) {
+		if r := scanBoth(t, c.data, Options{}); !strings.Contains(rulesOf(r), c.want) {
 			t.Errorf("%s: no %s, but\n%s", name, c.want, list(r))
 		}
 	}
 	for name, data := range map[string][]byte{
 		"an attribute that is called append": p4(stackGlobal("types", "SimpleNamespace"), opEmptyTuple, opNewObj, opEmptyDict, str("append"), opNewTrue, opSetItem, opBuild),
 	} {
-		if r := ScanBytes(data, Options{}); len(r.Problems) > 0 {
+		if r := scanBoth(t, data, Options{}); len(r.Problems) > 0 {
 			t.Errorf("%s:\n%s", name, list(r))
 		}
 	}
@@ -60,7 +60,7 @@ func TestLargeHonestPickle(t *testing.T) {
 	}
 	b.Write(asm(str("sklearn.preprocessing._data"), opMemoize, str("StandardScaler"), opMemoize, opStackGlobal, opMemoize))
 	b.Write(asm(opLongBinGet, le4(n+1), str("MinMaxScaler"), opMemoize, opStackGlobal, opMemoize, opAppends, opStop))
-	if r := ScanBytes(b.Bytes(), Options{}); len(r.Problems) > 0 {
+	if r := scanBoth(t, b.Bytes(), Options{}); len(r.Problems) > 0 {
 		t.Errorf("problems:\n%s", list(r))
 	}
 }

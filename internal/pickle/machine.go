@@ -17,6 +17,8 @@ type machine struct {
 	marks []int // as _pickle.c: a stack of its own
 
 	memo     []*Value // by index
+	again    []*Value // that are not plain and were had again: the only ones that stand in two places
+	agains   int64    // how often
 	outer    *machine // of raw data: the stream that they are in
 	far      map[uint32]*Value
 	memoized int // how many have been put, which is where MEMOIZE puts
@@ -158,7 +160,9 @@ func (m *machine) step() {
 			m.thrownAway(v)
 		}
 	case opDup:
-		m.push(m.top())
+		v := m.top()
+		m.hadAgain(v)
+		m.push(v)
 
 	case opEmptyTuple:
 		m.push(sharedEmpty)
@@ -230,6 +234,11 @@ func (m *machine) value(k Kind) *Value {
 		return &Value{Kind: k, Op: m.op, Offset: m.opAt, passing: true}
 	}
 	m.memory -= valueCost
+	if m.arena != nil {
+		v := m.arena.value()
+		v.Kind, v.Op, v.Offset = k, m.op, m.opAt
+		return v
+	}
 	if len(m.slab) == 0 {
 		// Small pickles take little, large ones few allocations.
 		m.slab = make([]Value, max(8, min(m.result.Opcodes/4, 256)))
@@ -402,12 +411,68 @@ func (m *machine) add(v *Value, items []*Value) {
 		return
 	}
 	m.memory -= itemCost * int64(len(items))
-	if v.Items == nil {
+	if m.counts && len(v.Items)+len(items) > maxCounted {
+		switch v.Kind {
+		case List, Set:
+			m.addCounted(v, items, 1)
+			return
+		case Dict:
+			m.addCounted(v, items, 2)
+			return
+		}
+	}
+	if m.arena != nil {
+		v.Items = m.arena.room(v.Items, len(items))
+	} else if v.Items == nil {
 		v.Items = make([]*Value, 0, len(items))
 	}
 	for _, item := range items {
 		v.Items = append(v.Items, retained(item))
 	}
+}
+
+// maxCounted is up to how many items a list, set or dict has them all where
+// plain ones may be counted only (Options.Findings).
+const maxCounted = 64
+
+// addCounted is add without plain items, which come in groups: a key and its
+// value, where those with such a key matter.
+func (m *machine) addCounted(v *Value, items []*Value, group int) {
+	for ; len(items) >= group; items = items[group:] {
+		counted := len(v.Items) >= maxCounted/2
+		for _, item := range items[:group] {
+			counted = counted && item.isPlain()
+		}
+		if !counted || group == 2 && isTelling(items[0]) {
+			v.Items = m.arena.room(v.Items, group)
+			for _, item := range items[:group] {
+				v.Items = append(v.Items, retained(item))
+			}
+			continue
+		}
+		v.plain += int64(group)
+		for _, item := range items[:group] {
+			if !item.memoized && !item.again && !item.passing && !item.shared() {
+				m.arena.spare = append(m.arena.spare, item)
+			}
+		}
+	}
+}
+
+// isTelling tells whether what stands at a key of a dict is looked at: by
+// attributes and by JoblibArray.
+func isTelling(key *Value) bool {
+	switch {
+	case key.Kind != String || key.Text == "":
+		return false
+	case key.Text[0] == '_':
+		return hooks[key.Text]
+	}
+	switch key.Text { // faster than looking in hooks and methods
+	case "shape", "dtype", "numpy_array_alignment_bytes", "extend", "append", "add":
+		return true
+	}
+	return false
 }
 
 // retained is what a value that is charged for may hold: no others.

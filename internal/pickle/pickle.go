@@ -69,6 +69,11 @@ type Options struct {
 	// Inline is asked after each BUILD whether raw bytes follow that are not
 	// opcodes. Without it JoblibArray is asked.
 	Inline func(built *Value) (Inline, error)
+	// Findings says that only what was found is wanted: problems, imports and
+	// calls, which are the same, in half the time. Stream.Top and
+	// Stream.PersistentIDs are then without what is below them, and values
+	// that Inline gets must not be kept.
+	Findings bool
 }
 
 // Inline says what stands in the stream after a BUILD instead of opcodes.
@@ -154,6 +159,7 @@ func Scan(r io.Reader, opts Options) (*Result, error) {
 	}
 	defer src.release()
 	s := newScan(opts)
+	defer s.release()
 	s.all(src)
 	if src.err != nil && !errors.Is(src.err, io.EOF) {
 		return s.result, fmt.Errorf("scan pickle: %w", src.err)
@@ -164,6 +170,7 @@ func Scan(r io.Reader, opts Options) (*Result, error) {
 // ScanBytes is Scan for a pickle in memory.
 func ScanBytes(data []byte, opts Options) *Result {
 	s := newScan(opts)
+	defer s.release()
 	s.all(&source{buf: data, end: len(data), size: int64(len(data))})
 	return s.result
 }
@@ -176,6 +183,8 @@ type scan struct {
 	kept    map[string]int // problems, by rule
 	memory  int64          // of Limits.Memory, what is left
 	slab    []Value
+	arena   *arena                  // instead of slab; nil if values are kept
+	counts  bool                    // plain items of large containers are counted only
 	depth   int                     // of pickles in strings
 	doubted int64                   // bytes that asOpcodes ran
 	trace   func(at int64, op byte) // for tests
@@ -186,8 +195,31 @@ func newScan(opts Options) *scan {
 	s.memory = s.limits.Memory
 	if s.opts.Inline == nil {
 		s.opts.Inline = JoblibArray
+		s.counts = opts.Findings
+	}
+	if opts.Findings {
+		s.arena = arenas.Get().(*arena)
 	}
 	return s
+}
+
+// release gives back what the values are made of.
+func (s *scan) release() {
+	if s.arena == nil {
+		return
+	}
+	s.arena.release()
+	s.arena = nil
+}
+
+// detach leaves of a stream what does not live in the arena.
+func (s *Stream) detach() {
+	if s.Top != nil {
+		s.Top = s.Top.bare()
+	}
+	for i, v := range s.PersistentIDs {
+		s.PersistentIDs[i] = v.bare()
+	}
 }
 
 // all reads one stream after the other. What follows the first is a stream if
@@ -213,7 +245,14 @@ func (s *scan) all(src *source) {
 		marked := more && src.peek(1)[0] == opProto
 		problems, dropped := len(s.result.Problems), s.result.Dropped
 		m := newMachine(s, src)
+		if s.arena != nil {
+			s.arena.lend(m)
+		}
 		m.run()
+		if s.arena != nil {
+			s.arena.takeBack(m)
+			m.stream.detach()
+		}
 		if begin > 0 && !m.imports() && !(marked && m.stream.Complete) {
 			// Raw data may happen to be a pickle; one that imports nothing
 			// does no harm.

@@ -41,7 +41,7 @@ func files(t testing.TB) map[string][]byte {
 // The libraries' own files are without problems, whichever way they are read.
 func TestLibraries(t *testing.T) {
 	for name, data := range files(t) {
-		want := ScanBytes(data, Options{})
+		want := scanBoth(t, data, Options{})
 		if len(want.Streams) != 1 || !want.Streams[0].Complete || want.Streams[0].Partial || want.Trailing != 0 || len(want.Problems) > 0 {
 			t.Errorf("%s: %d streams, %d bytes trailing, problems:\n%s", name, len(want.Streams), want.Trailing, list(want))
 		}
@@ -105,7 +105,7 @@ func TestOpcodes(t *testing.T) {
 			t.Errorf("opcode 0x%02x is %+v", code, op)
 		}
 		// And the machine knows it: it does not break off as at an unknown byte.
-		for _, p := range ScanBytes([]byte{byte(code)}, Options{}).Problems {
+		for _, p := range scanBoth(t, []byte{byte(code)}, Options{}).Problems {
 			if strings.Contains(p.Message, "no opcode") {
 				t.Errorf("the machine does not know %s", op.name)
 			}
@@ -144,7 +144,7 @@ func TestValues(t *testing.T) {
 		{asm(opMark, "S'x'\n", opInst, "collections\nCounter\n", opStop), `collections.Counter("x")`},
 		{asm(opMark, global("collections", "Counter"), "S'x'\n", opObj, opStop), `collections.Counter("x")`},
 	} {
-		got := ScanBytes(c.pickle, Options{})
+		got := scanBoth(t, c.pickle, Options{})
 		if top := got.Streams[0].Top; top == nil || top.String() != c.want {
 			t.Errorf("%q is %v, want %s", c.pickle, top, c.want)
 		}
@@ -155,7 +155,7 @@ func TestValues(t *testing.T) {
 func TestFacts(t *testing.T) {
 	all := files(t)
 	for p := range 6 {
-		top := ScanBytes(all[fmt.Sprintf("sklearn.%d.pkl", p)], Options{}).Streams[0].Top
+		top := scanBoth(t, all[fmt.Sprintf("sklearn.%d.pkl", p)], Options{}).Streams[0].Top
 		steps := top.Get("steps")
 		if steps == nil || len(steps.Items) != 2 {
 			t.Fatalf("protocol %d: steps are %s", p, steps)
@@ -179,7 +179,7 @@ func TestFacts(t *testing.T) {
 			t.Errorf("protocol %d: the shape of the classes is %s", p, shape)
 		}
 	}
-	mixed := ScanBytes(all["mixed.joblib"], Options{}).Streams[0]
+	mixed := scanBoth(t, all["mixed.joblib"], Options{}).Streams[0]
 	if after := mixed.Top.Get("after"); after.String() != `[1, 2, "z"]` {
 		t.Errorf("after the arrays comes %s", after)
 	}
@@ -191,7 +191,7 @@ func TestFacts(t *testing.T) {
 	tensor := asm(global("torch._utils", "_rebuild_tensor_v2"), opMark, storage, opBinInt1, 0, opBinInt1, 2, opBinInt1, 3, opTuple2,
 		opBinInt1, 3, opBinInt1, 1, opTuple2, opNewFalse, global("collections", "OrderedDict"), opEmptyTuple, opReduce, opTuple, opReduce)
 	state := p4(global("collections", "OrderedDict"), opEmptyTuple, opReduce, opMark, str("fc.weight"), tensor, opSetItems)
-	got := ScanBytes(state, Options{})
+	got := scanBoth(t, state, Options{})
 	weight := got.Streams[0].Top.Get("fc.weight")
 	if len(got.Problems) > 0 || weight.Path() != "torch._utils._rebuild_tensor_v2" || weight.Args[2].String() != "(2, 3)" ||
 		weight.Args[0].Items[0].Items[1].Path() != "torch.HalfStorage" || len(got.Streams[0].PersistentIDs) != 1 {
@@ -200,7 +200,7 @@ func TestFacts(t *testing.T) {
 }
 
 func TestGlobalsAndCalls(t *testing.T) {
-	got := ScanBytes(asm(opMark, p4(system())[2:len(p4(system()))-1], stackGlobal("os", "system"), stackGlobal("mine", "x"), opTuple, opStop), Options{}).Streams[0]
+	got := scanBoth(t, asm(opMark, p4(system())[2:len(p4(system()))-1], stackGlobal("os", "system"), stackGlobal("mine", "x"), opTuple, opStop), Options{}).Streams[0]
 	if len(got.Globals) != 2 || got.Globals[0].Count != 2 || !got.Globals[0].Called || got.Globals[1].Called || got.Globals[0].Offset != 13 ||
 		got.Globals[0].Verdict.Class != Dangerous || got.Globals[1].Verdict.Class != NotListed {
 		t.Errorf("imports are %+v", got.Globals)
@@ -212,7 +212,7 @@ func TestGlobalsAndCalls(t *testing.T) {
 
 func TestItemSize(t *testing.T) {
 	for name, want := range map[string]int64{"f8": 8, "U3": 12, "S3": 3, "V20": 20, "M8": 8, "b1": 1} {
-		dtype := ScanBytes(p4(stackGlobal("numpy", "dtype"), str(name), opTuple1, opReduce), Options{}).Streams[0].Top
+		dtype := scanBoth(t, p4(stackGlobal("numpy", "dtype"), str(name), opTuple1, opReduce), Options{}).Streams[0].Top
 		if size, objects, err := itemSize(dtype); size != want || objects || err != nil {
 			t.Errorf("%s: %d, %v, %v", name, size, objects, err)
 		}
@@ -221,7 +221,7 @@ func TestItemSize(t *testing.T) {
 
 // Many warnings do not hide what is dangerous.
 func TestDropped(t *testing.T) {
-	got := ScanBytes(p4(bytes.Repeat(asm(bin(p4(system())), opPop), 500), system()), Options{})
+	got := scanBoth(t, p4(bytes.Repeat(asm(bin(p4(system())), opPop), 500), system()), Options{})
 	if rules := rulesOf(got); rules != "PKL014 PKL001 PKL005" || got.Dropped != 300 {
 		t.Errorf("%d problems dropped, left are those of %s", got.Dropped, rules)
 	}
@@ -239,12 +239,12 @@ func TestStacked(t *testing.T) {
 	if err != nil || len(got.Streams) != 5 || got.Trailing != 1000 || got.Streams[4].End != begin {
 		t.Errorf("%v: %+v", err, got)
 	}
-	if got := ScanBytes(bytes.Repeat(p4(opNone), 50), Options{Limits: Limits{Streams: 10}}); len(got.Streams) != 10 || got.Trailing != 160 || !strings.Contains(rulesOf(got), "PKL013") {
+	if got := scanBoth(t, bytes.Repeat(p4(opNone), 50), Options{Limits: Limits{Streams: 10}}); len(got.Streams) != 10 || got.Trailing != 160 || !strings.Contains(rulesOf(got), "PKL013") {
 		t.Errorf("beyond the limit: %d streams, %d bytes, %s", len(got.Streams), got.Trailing, rulesOf(got))
 	}
 	// Numbers that happen to look like the beginning of a pickle.
 	noise := append(p4(opNone), "\x80\x02\x00\x00\x80\x3f"...)
-	if got := ScanBytes(noise, Options{}); len(got.Streams) != 1 || got.Trailing != 6 || rulesOf(got) != "PKL010" {
+	if got := scanBoth(t, noise, Options{}); len(got.Streams) != 1 || got.Trailing != 6 || rulesOf(got) != "PKL010" {
 		t.Errorf("noise: %+v", got)
 	}
 }
@@ -312,6 +312,12 @@ func TestReadError(t *testing.T) {
 
 // What is held stays within the limit, whatever is asked for.
 func TestMemory(t *testing.T) {
+	t.Run("values", func(t *testing.T) { testMemory(t, false) })
+	t.Run("findings", func(t *testing.T) { testMemory(t, true) })
+}
+
+func testMemory(t *testing.T, findings bool) {
+	t.Helper()
 	many := func(n int, parts ...any) []byte {
 		return bytes.Repeat(asm(parts...), n)
 	}
@@ -333,7 +339,7 @@ func TestMemory(t *testing.T) {
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)
 		start := time.Now()
-		got := ScanBytes(data, Options{Limits: Limits{Memory: 8 << 20, Stack: 1 << 20}})
+		got := ScanBytes(data, Options{Limits: Limits{Memory: 8 << 20, Stack: 1 << 20}, Findings: findings})
 		took := time.Since(start)
 		runtime.GC()
 		runtime.ReadMemStats(&after)
@@ -381,7 +387,7 @@ func TestDamaged(t *testing.T) {
 			continue
 		}
 		for n := range data {
-			got := ScanBytes(data[:n], Options{})
+			got := scanBoth(t, data[:n], Options{})
 			if len(got.Problems) == 0 {
 				t.Errorf("%s cut after %d bytes is without problems", name, n)
 			}
@@ -391,7 +397,7 @@ func TestDamaged(t *testing.T) {
 			for range 1 + rng.IntN(4) {
 				bad[rng.IntN(len(bad))] = byte(rng.IntN(256))
 			}
-			ScanBytes(bad, Options{})
+			scanBoth(t, bad, Options{})
 		}
 	}
 }
@@ -406,7 +412,7 @@ func FuzzScan(f *testing.F) {
 	f.Add(p4(wrapper(8, 2, true), 1, "x", strings.Repeat("y", 16)))
 	f.Add(p4(topDown(20)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got := ScanBytes(data, Options{})
+		got := scanBoth(t, data, Options{})
 		streamed, err := Scan(bytes.NewReader(data), Options{})
 		if err != nil {
 			t.Fatal(err)

@@ -161,7 +161,7 @@ func TestRules(t *testing.T) {
 		{"array that joblib skips", p4(wrapper(8, 2, true), asm(15, strings.Repeat("\xff", 15), strings.Repeat("\xff", 16))), ""},
 		{"payload where joblib skips", p4(wrapper(1, len(inner), false), inner), "PKL014"},
 	} {
-		got := ScanBytes(c.pickle, Options{})
+		got := scanBoth(t, c.pickle, Options{})
 		if rules := rulesOf(got); rules != c.want {
 			t.Errorf("%s: breaks %q, want %q:\n%s", c.name, rules, c.want, list(got))
 		}
@@ -221,7 +221,7 @@ func TestWarnings(t *testing.T) {
 		{p4(stackGlobal("mine", "C")), false},
 		{p4(wrapper(1, len(p4(system())), false), p4(system())), false},
 	} {
-		for _, p := range ScanBytes(c.pickle, Options{}).Problems {
+		for _, p := range scanBoth(t, c.pickle, Options{}).Problems {
 			if p.Warning != c.warning {
 				t.Errorf("%s %s: warning %v, want %v", p.Rule, p.Message, p.Warning, c.warning)
 			}
@@ -231,11 +231,11 @@ func TestWarnings(t *testing.T) {
 
 func TestAllow(t *testing.T) {
 	mine := func(module, name string) bool { return module == "mine" || module == "os" }
-	got := ScanBytes(p4(stackGlobal("mine", "Outer.C"), opEmptyTuple, opNewObj), Options{Allow: mine})
+	got := scanBoth(t, p4(stackGlobal("mine", "Outer.C"), opEmptyTuple, opNewObj), Options{Allow: mine})
 	if rules := rulesOf(got); rules != "" {
 		t.Errorf("an import that the caller allows breaks %s", rules)
 	}
-	if rules := rulesOf(ScanBytes(p4(system()), Options{Allow: mine})); rules != "PKL001 PKL005" {
+	if rules := rulesOf(scanBoth(t, p4(system()), Options{Allow: mine})); rules != "PKL001 PKL005" {
 		t.Errorf("the caller cannot allow what is dangerous, but it breaks only %q", rules)
 	}
 }

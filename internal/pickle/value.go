@@ -49,9 +49,17 @@ const maxText = 4 << 10
 // pickle shares them and may contain themselves: whoever walks them bounds the
 // walk.
 type Value struct {
-	Kind   Kind
-	Op     byte  // the opcode that made it
-	Offset int64 // of that opcode
+	Kind Kind
+	Op   byte // the opcode that made it
+	// Mapping says so of the Items of a call's result.
+	Mapping bool
+
+	memoized bool // it can be had again
+	again    bool // and was
+	passing  bool // it is not charged for: do not retain
+	walked   uint8
+
+	Offset int64 // of the opcode
 	// Text is a str or bytes, its first 4 KiB; an int of more than 64 bits in
 	// decimal, if it is short; the module of an import; a persistent id of
 	// protocol 0.
@@ -69,13 +77,19 @@ type Value struct {
 	// Items are those of a container, or what was put into the result of a
 	// call; of a mapping keys and values in turn. A persistent id has one.
 	Items []*Value
-	// Mapping says so of the Items of a call's result.
-	Mapping bool
 
-	memoized bool // it can be had again
-	walked   uint8
-	size     int64 // with all below it, once walked
-	passing  bool  // it is not charged for: do not retain
+	size  int64 // with all below it, once walked
+	plain int64 // items that are not in Items; see addCounted
+}
+
+// bare is v without what is below it.
+func (v *Value) bare() *Value {
+	return &Value{Kind: v.Kind, Op: v.Op, Offset: v.Offset, Text: v.Text, Name: v.Name, Int: v.Int, Mapping: v.Mapping}
+}
+
+// isPlain tells whether nothing can be below v.
+func (v *Value) isPlain() bool {
+	return v.Kind <= Bytes || v.Kind == Import
 }
 
 // Float is the number of a Float or Int.
