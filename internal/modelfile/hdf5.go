@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"io"
+	"path/filepath"
 	"strings"
 )
 
@@ -19,7 +20,10 @@ import (
 var hdf5 = format{
 	name:      "hdf5",
 	byContent: func(head []byte) bool { return bytes.HasPrefix(head, []byte(hdf5Mark)) },
-	byName:    func(string) bool { return false },
+	byName: func(name string) bool { // a block of the user's may stand before the mark
+		ext := strings.ToLower(filepath.Ext(name))
+		return ext == ".h5" || ext == ".hdf5"
+	},
 	rules: map[string]string{
 		ruleHDF5: "The structures of an HDF5 file stand where it says, have their marks and lie within it.",
 	},
@@ -35,7 +39,19 @@ const (
 )
 
 func readHDF5(ctx context.Context, r io.ReaderAt, size int64, f *Facts) error {
-	h := newHDF5(ctx, r, size)
+	start, err := hdf5Start(ctx, r, size)
+	if err != nil {
+		return err
+	}
+	if start < 0 {
+		f.Format = ""
+		return nil
+	}
+	h := newHDF5(ctx, r, start, size)
+	return h.located(h.facts(f))
+}
+
+func (h *hdf5Reader) facts(f *Facts) error {
 	root := h.root()
 	if h.err != nil {
 		return h.err
@@ -53,20 +69,6 @@ func readHDF5(ctx context.Context, r io.ReaderAt, size int64, f *Facts) error {
 		f.Tensors, f.Dtypes, f.Parameters = nil, nil, 0
 	}
 	return h.err
-}
-
-// KerasConfig returns the configuration of a model that Keras wrote as HDF5
-// (keras/src/legacy/saving/legacy_h5_format.py): the text of the attribute
-// model_config of the root, "" without one. opaque says what could not be
-// looked into, so that there may be one all the same. Errors are a
-// *FormatError without Path, or of r.
-func KerasConfig(ctx context.Context, r io.ReaderAt, size int64) (config, opaque string, err error) {
-	h := newHDF5(ctx, r, size)
-	root := h.root()
-	if h.err != nil || root == nil {
-		return "", h.opaque, h.err
-	}
-	return root.texts["model_config"], h.opaque, nil
 }
 
 // keras reads the attributes of a model of Keras before version 3.
@@ -87,12 +89,19 @@ func (h *hdf5Reader) keras(root *hdf5Object, f *Facts) error {
 // hdf5Reader reads one file.
 type hdf5Reader struct {
 	*cursor
-	kept   int // bytes of texts
-	opaque string
+	start    int64 // of the superblock in the file: addresses are from there
+	kept     int   // bytes of texts
+	opaque   string
+	partial  bool // links may be among what is opaque
+	external []HDF5External
 }
 
-func newHDF5(ctx context.Context, r io.ReaderAt, size int64) *hdf5Reader {
-	return &hdf5Reader{cursor: newCursor(ctx, r, size, binary.LittleEndian, ruleHDF5, "it may be cut short: copy it again, or save the model again", maxHDF5Steps)}
+// newHDF5 reads the file that begins at start, behind a block of the user's.
+func newHDF5(ctx context.Context, r io.ReaderAt, start, size int64) *hdf5Reader {
+	if start > 0 {
+		r = io.NewSectionReader(r, start, size-start)
+	}
+	return &hdf5Reader{start: start, cursor: newCursor(ctx, r, size-start, binary.LittleEndian, ruleHDF5, "it may be cut short: copy it again, or save the model again", maxHDF5Steps)}
 }
 
 // hide notes what cannot be looked into; the first is told.
@@ -100,6 +109,12 @@ func (h *hdf5Reader) hide(what string) {
 	if h.opaque == "" {
 		h.opaque = what
 	}
+}
+
+// hideLinks is hide for what links may stand in.
+func (h *hdf5Reader) hideLinks(what string) {
+	h.hide(what)
+	h.partial = true
 }
 
 // address reads one; an undefined one (all bits set) is -1.
@@ -124,9 +139,11 @@ func (h *hdf5Reader) mark(at int64, want string) bool {
 }
 
 // root reads the superblock (section II.A) and the object it names. Sizes of
-// offsets and lengths other than 8 are opaque: nothing writes them.
+// offsets and lengths other than 8 are opaque: nothing writes them. The base
+// address is where the superblock stands, whatever it says (H5Fsuper.c,
+// H5F__super_read): blocks of the user's are put before files, and taken off.
 func (h *hdf5Reader) root() *hdf5Object {
-	version, sizes, base, header := h.numberAt(8, 1), uint64(0), int64(0), int64(0)
+	version, sizes, header := h.numberAt(8, 1), uint64(0), int64(0)
 	switch version {
 	case 0, 1:
 		at := int64(24)
@@ -134,11 +151,9 @@ func (h *hdf5Reader) root() *hdf5Object {
 			at += 4
 		}
 		sizes = h.numberAt(13, 2)
-		base = h.address(at)
 		header = at + 4*8 + 8 // of the root's symbol table entry, past its name
 	case 2, 3:
 		sizes = h.numberAt(9, 2)
-		base = h.address(12)
 		header = 12 + 3*8
 	default:
 		h.hide("a superblock of an unknown version")
@@ -147,8 +162,9 @@ func (h *hdf5Reader) root() *hdf5Object {
 	if h.err != nil {
 		return nil
 	}
-	if sizes != 0x0808 || base != 0 {
-		h.hide("offsets and lengths of other sizes than 8, or a base address")
+	if sizes != 0x0808 {
+		h.hide("offsets and lengths of other sizes than 8")
+		h.partial = sizes&0xff != 0 && sizes>>8 != 0 // the library refuses others as well
 		return nil
 	}
 	return h.object(h.address(header))
@@ -157,6 +173,7 @@ func (h *hdf5Reader) root() *hdf5Object {
 // hdf5Object is an object header: a group or an array.
 type hdf5Object struct {
 	texts       map[string]string // attributes that are texts
+	configAt    int64             // where model_config stands
 	links       []hdf5Link
 	table, heap int64 // of a group as a symbol table, 0 without
 	dtype       string
@@ -250,6 +267,8 @@ func (h *hdf5Reader) message(kind, flags uint64, at, n int64, o *hdf5Object) (mo
 		switch kind {
 		case 0x01, 0x03, 0x0c:
 			h.hide("messages that objects share")
+		case 0x06, 0x07, 0x08, 0x11:
+			h.hideLinks("messages that objects share")
 		}
 		return more, false
 	}
@@ -262,7 +281,12 @@ func (h *hdf5Reader) message(kind, flags uint64, at, n int64, o *hdf5Object) (mo
 		o.dtype, o.width, _ = h.datatype(at)
 	case 0x06:
 		h.link(at, at+n, o)
+	case 0x07:
+		h.externalFiles(at, at+n)
 	case 0x08:
+		if h.numberAt(at, 1) >= 4 && h.numberAt(at+1, 1) == 3 {
+			h.virtual(at + 2)
+		}
 		if h.numberAt(at, 2) == 0x0103 { // layout 3, contiguous
 			if o.data = h.address(at + 2); o.data < 0 {
 				o.data = 0
@@ -292,7 +316,11 @@ func (h *hdf5Reader) info(kind uint64, at int64) {
 		at += wide
 	}
 	if h.address(at) >= 0 && h.err == nil {
-		h.hide(map[uint64]string{0x02: "links", 0x15: "attributes"}[kind] + " in a fractal heap")
+		if kind == 0x02 {
+			h.hideLinks("links in a fractal heap")
+			return
+		}
+		h.hide("attributes in a fractal heap")
 	}
 }
 
@@ -382,9 +410,20 @@ func (h *hdf5Reader) attribute(at, end int64, o *hdf5Object) {
 	}
 	switch {
 	case dtype == "text" && width <= end-from:
-		o.texts[name] = strings.TrimRight(h.textAt(from, width), "\x00")
 	case dtype == "heap" && end-from >= 16:
-		o.texts[name] = h.heapText(int64(h.numberAt(from, 4)), h.address(from+4), h.numberAt(from+12, 4))
+		n, heap, index := int64(h.numberAt(from, 4)), h.address(from+4), h.numberAt(from+12, 4)
+		var length int64
+		var ok bool
+		if from, length, ok = h.heapObject(heap, index); !ok {
+			return
+		}
+		width = min(n, length)
+	default:
+		return
+	}
+	o.texts[name] = strings.TrimRight(h.textAt(from, width), "\x00")
+	if name == "model_config" {
+		o.configAt = from
 	}
 }
 
@@ -395,11 +434,10 @@ func (h *hdf5Reader) textAt(at, n int64) string {
 	return string(h.pieceAt(at, n))
 }
 
-// heapText reads n bytes of an object of a collection of the global heap
-// (section III.E).
-func (h *hdf5Reader) heapText(n, at int64, index uint64) string {
+// heapObject finds an object of a collection of the global heap (section III.E).
+func (h *hdf5Reader) heapObject(at int64, index uint64) (from, n int64, ok bool) {
 	if at <= 0 || !h.mark(at, "GCOL") {
-		return ""
+		return 0, 0, false
 	}
 	end := at + int64(min(h.numberAt(at+8, 8), uint64(h.p.size)))
 	for at += 16; at+16 <= end && h.ok(); {
@@ -408,16 +446,16 @@ func (h *hdf5Reader) heapText(n, at int64, index uint64) string {
 			break
 		}
 		if id == index {
-			return strings.TrimRight(h.textAt(at+16, min(n, int64(length))), "\x00")
+			return at + 16, int64(length), true
 		}
 		at += 16 + (int64(length)+7)&^7
 	}
-	h.fail(at, "a text that should stand in the heap does not")
-	return ""
+	h.fail(at, "what should stand in the heap does not")
+	return 0, 0, false
 }
 
 // link reads one in the object header (section IV.A.2.g). Links by name and
-// into other files are not followed.
+// into other files are not followed, and the latter noted.
 func (h *hdf5Reader) link(at, end int64, o *hdf5Object) {
 	flags := h.numberAt(at+1, 1)
 	from, kind := at+2, uint64(0)
@@ -441,6 +479,7 @@ func (h *hdf5Reader) link(at, end int64, o *hdf5Object) {
 	from += int64(n)
 	switch {
 	case kind == 64:
+		h.externalLink(name, from, end)
 		h.hide("links into other files")
 	case kind == 0 && from+8 <= end:
 		o.links = append(o.links, hdf5Link{name, h.address(from)})

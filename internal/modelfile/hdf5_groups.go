@@ -11,6 +11,10 @@ func (h *hdf5Reader) tensors(o *hdf5Object, name string, depth int, f *Facts) {
 	if o.table > 0 {
 		h.symbols(o.table, o.heap, maxHDF5Depth, o)
 	}
+	at := o.data
+	if at > 0 {
+		at += h.start
+	}
 	if o.isArray && o.dtype != "" && o.dtype != "text" && o.dtype != "heap" {
 		n, _ := product(o.shape)
 		if len(f.Tensors) >= maxTensors || n > math.MaxInt64/16 || n > math.MaxInt64-f.Parameters {
@@ -22,14 +26,14 @@ func (h *hdf5Reader) tensors(o *hdf5Object, name string, depth int, f *Facts) {
 		}
 		f.Parameters += n
 		f.Dtypes[o.dtype] += n
-		f.Tensors = append(f.Tensors, Tensor{Name: clipText(name), Dtype: o.dtype, Shape: o.shape, Bytes: n * o.width, Offset: o.data})
+		f.Tensors = append(f.Tensors, Tensor{Name: clipText(name), Dtype: o.dtype, Shape: o.shape, Bytes: n * o.width, Offset: at})
 	}
 	for _, l := range o.links {
 		if !h.ok() {
 			return
 		}
 		if depth == 0 {
-			h.hide("groups in groups, more than 16 deep")
+			h.hideLinks("groups in groups, more than 16 deep")
 			return
 		}
 		below := l.name
@@ -99,6 +103,8 @@ func (h *hdf5Reader) nameAt(at int64) string {
 		}
 		name = append(name, c)
 	}
-	h.kept += len(name)
+	if h.kept += len(name); h.kept > maxHDF5Text {
+		h.fail(at, "names and texts of more than %d bytes", maxHDF5Text)
+	}
 	return string(name)
 }

@@ -3,6 +3,7 @@ package modelfile_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -50,13 +51,39 @@ func TestHDF5AgreesWithLibrary(t *testing.T) {
 	}
 }
 
-func TestKerasConfig(t *testing.T) {
+func TestInspectKerasH5(t *testing.T) {
 	for name, want := range map[string]string{"small.h5": "", "dense.h5": "attributes in a fractal heap"} {
 		data := sample(t, name)
-		config, opaque, err := modelfile.KerasConfig(t.Context(), strings.NewReader(data), int64(len(data)))
-		if err != nil || opaque != want || (opaque == "") != strings.Contains(config, `"Lambda"`) {
-			t.Errorf("%s: got %q, %q, %v", name, config, opaque, err)
+		k, err := modelfile.InspectKerasH5(t.Context(), strings.NewReader(data), int64(len(data)))
+		if err != nil || k.Opaque != want || k.Partial || k.External != nil || (want == "") != strings.Contains(k.Config, `"Lambda"`) ||
+			!strings.HasPrefix(data[k.ConfigAt:], k.Config) {
+			t.Errorf("%s: got %+v, %v", name, k, err)
 		}
+	}
+}
+
+// TestHDF5UserBlock: files behind something else are read by their name, and
+// places are those of the whole file.
+func TestHDF5UserBlock(t *testing.T) {
+	plain := facts(t, "small.h5")
+	for _, block := range []int{512, 4096} {
+		data := strings.Repeat("u", block) + sample(t, "small.h5")
+		f, err := inspect(t, data, "model.h5")
+		if err != nil || f.Format != "keras-h5" || len(f.Tensors) != len(plain.Tensors) {
+			t.Fatalf("got %+v, %v", f, err)
+		}
+		for i, x := range f.Tensors {
+			if x.Offset != plain.Tensors[i].Offset+int64(block) {
+				t.Errorf("%s: at %d, want %d behind %d", x.Name, x.Offset, block, plain.Tensors[i].Offset)
+			}
+		}
+		var bad *modelfile.FormatError
+		if _, err := inspect(t, data[:block+700], "model.h5"); !errors.As(err, &bad) || bad.Rule != "HDF001" || bad.Offset < int64(block) {
+			t.Errorf("cut: got %v", err)
+		}
+	}
+	if f, err := inspect(t, strings.Repeat("u", 5000), "model.h5"); err != nil || f.Format != "" {
+		t.Errorf("no mark: got %+v, %v", f, err)
 	}
 }
 

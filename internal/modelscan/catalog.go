@@ -77,6 +77,7 @@ var rules = []Rule{
 	{"KRS005", "A Keras model has a TorchModuleWrapper", "Its content is a pickle, loaded with torch.load.", "do not load the file", "CVE-2025-49655"},
 	{"KRS006", "A Keras .h5 model has a Lambda layer", "For .h5 files Keras ignores safe_mode.", "replace the Lambda by a registered layer and save as .keras", "CVE-2025-9905"},
 	{"KRS007", "A .keras file keeps weights as .npz or pickle", "These are loaded with pickle allowed.", "save the model again, so that it has model.weights.h5", ""},
+	{"KRS008", "An HDF5 file takes data from other files", "Loading the model reads any file of the machine into its weights, where whoever gets the model or its answers can see it.", "do not load the file; save the model again with all its data in it", "CVE-2026-1669"},
 
 	{"ONX001", "External data of an ONNX model are outside of its folder, or not as said", "Loading reads any file of the machine into the model.", "do not load the file; keep external data beside the model", "CVE-2022-25882, CVE-2024-27318, CVE-2025-51480"},
 	{"ONX002", "An ONNX model uses operators that ONNX Runtime does not bring", "They need a library of native code.", "export the model without custom operators, or ship and review the library", ""},

@@ -3,20 +3,65 @@ package modelscan
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/modelarchive"
+	"github.com/waybill-dev/waybill/internal/modelfile"
 )
 
-// hdf5 looks for the configuration of Keras in an HDF5 file. It is the text of
-// the attribute model_config, which HDF5 stores in one piece and without filters
-// (File Format Specification 3.0, IV.A.2.m and III.E): so the JSON can be found
-// without following the file's trees. What is not found this way: links to other
-// files, and configurations that another library than HDF5 would not find either.
+// hdf5 scans an HDF5 file: its structure is read for the configuration of Keras
+// and for data that stand in other files. The configuration is searched as well:
+// it is the text of the attribute model_config, which HDF5 stores in one piece
+// and without filters (File Format Specification 3.0, IV.A.2.m and III.E), so
+// that the JSON can be found without following the file's trees. So are those of
+// structures that are not read, and decoys.
 func (s *scan) hdf5(in *input) error {
-	if in.within == "keras" {
-		return nil // weights: Keras takes the configuration from config.json
+	if ok, err := s.random(in); !ok || err != nil {
+		return err
 	}
+	known, err := s.hdf5Structure(in)
+	if err != nil || in.within == "keras" { // weights: Keras takes the configuration from config.json
+		return err
+	}
+	return s.searchHDF5(in, known)
+}
+
+// hdf5Structure follows the structure of the file.
+func (s *scan) hdf5Structure(in *input) (*modelfile.KerasH5, error) {
+	known, err := modelfile.InspectKerasH5(s.ctx, in.r, in.size)
+	var bad *modelfile.FormatError
+	switch {
+	case errors.As(err, &bad):
+		s.unread(in, modelarchive.RuleOpaque, bad.Offset, "its structure cannot be followed: %s; links to other files may be behind that", bad.Reason)
+	case err != nil && s.ours(err):
+		return nil, err
+	case err != nil:
+		s.unread(in, modelarchive.RuleOpaque, -1, "it cannot be read: %v", err)
+	case known.Partial:
+		s.unread(in, modelarchive.RuleOpaque, -1, "not all of its structure is looked into (%s); links to other files may be there", known.Opaque)
+	}
+	for _, x := range known.External {
+		f := s.fail(in, "KRS008", -1, "%s takes its data from the file %s (%s)", quote(x.Object), quote(x.File), x.How)
+		if f != nil {
+			f.Details = map[string]any{"object": x.Object, "file": x.File}
+		}
+	}
+	if known.Config != "" && in.within != "keras" {
+		inner := *in
+		inner.within = "hdf5"
+		c := &config{s: s, in: &inner, base: known.ConfigAt, keras: true}
+		if _, _, err := c.readOne(bufio.NewReader(strings.NewReader(known.Config))); err != nil {
+			return nil, err
+		}
+	}
+	return known, nil
+}
+
+// searchHDF5 looks for configurations by their text. What it finds in the known
+// one is found at the same bytes, and told of once.
+func (s *scan) searchHDF5(in *input, known *modelfile.KerasH5) error {
 	r := in.reader()
 	const window = 1 << 20
 	buf := make([]byte, 0, 2*window)
@@ -41,7 +86,7 @@ func (s *scan) hdf5(in *input) error {
 		}
 		texts += found
 		if last {
-			if named && texts == 0 {
+			if named && texts == 0 && known.Config == "" {
 				s.unread(in, modelarchive.RuleOpaque, -1, "it has a model_config, whose text was not found")
 			}
 			return nil
