@@ -21,7 +21,7 @@ import (
 func BenchmarkFiles(b *testing.B) {
 	mib := 64
 	fmt.Sscan(os.Getenv("WAYBILL_BENCH_MIB"), &mib)
-	for _, dtype := range []string{"F32", "BF16", "F16", "I8"} {
+	for _, dtype := range []string{"F32", "BF16", "F16", "I8", "I16"} {
 		dir := b.TempDir()
 		var sides [2]Side
 		var paths [2]string

@@ -59,6 +59,8 @@ type elements struct {
 	from, to numeric
 	whole    bool // both are 64-bit integers, which float64 cannot hold
 	small    bool // both are bytes, which need no float64
+	half     bool // both are F16
+	word     bool // both are I16, or U16
 	sign     int64
 }
 
@@ -190,8 +192,13 @@ func elementsOf(p *two) elements {
 	if p.from.Dtype == p.to.Dtype {
 		e.whole = p.from.Dtype == "I64" || p.from.Dtype == "U64"
 		e.small = from.width == 1
-		if p.from.Dtype == "I8" {
+		e.half = p.from.Dtype == "F16"
+		e.word = p.from.Dtype == "I16" || p.from.Dtype == "U16"
+		switch p.from.Dtype {
+		case "I8":
 			e.sign = 0x80
+		case "I16":
+			e.sign = 0x8000
 		}
 	}
 	return e
@@ -213,6 +220,9 @@ func sumSegment(s segment, b *buffers) error {
 	if b.x == nil {
 		b.x, b.y = make([]float64, blockElements), make([]float64, blockElements)
 	}
+	if e.small && b.pairs == nil {
+		b.pairs = new(pairs)
+	}
 	var out sum
 	at := int64(s.n) * segmentElements
 	end := min(at+segmentElements, e.n)
@@ -227,7 +237,14 @@ func sumSegment(s segment, b *buffers) error {
 			x, y := b.x[:m], b.y[:m]
 			from, to := b.from[k*e.from.width:(k+m)*e.from.width], b.to[k*e.to.width:(k+m)*e.to.width]
 			if e.small {
-				out.addSmall(from, to, e.sign)
+				b.pairs.count(from, to)
+				continue
+			}
+			if e.word {
+				out.addWords(from, to, e.sign)
+				continue
+			}
+			if e.half && out.addHalves(from, to) {
 				continue
 			}
 			e.from.decode(x, from)
@@ -239,6 +256,9 @@ func sumSegment(s segment, b *buffers) error {
 			out.add(x, y)
 		}
 		at += n
+	}
+	if e.small {
+		out.addPairs(b.pairs, e.sign)
 	}
 	j.sums[s.n] = out
 	return nil
@@ -324,24 +344,4 @@ func (s *sum) addWhole(x []float64, from, to []byte) {
 		s.difference += float64(d * d)
 		s.largest = max(s.largest, d)
 	}
-}
-
-// addSmall takes in bytes; sign is 0x80 for those that are signed. The sums of a
-// block are small whole numbers, and exact.
-func (s *sum) addSmall(from, to []byte, sign int64) {
-	to = to[:len(from)]
-	var difference, old, changed, largest int64
-	for i, v := range from {
-		a := int64(v) ^ sign
-		d := (int64(to[i]) ^ sign) - a
-		a -= sign
-		old += a * a
-		difference += d * d
-		changed += int64(uint64(d|-d) >> 63)
-		largest = max(largest, d, -d)
-	}
-	s.difference += float64(difference)
-	s.old += float64(old)
-	s.changed += changed
-	s.largest = max(s.largest, float64(largest))
 }

@@ -200,6 +200,7 @@ func segments(size, segment int64) int64 { return (size + segment - 1) / segment
 type buffers struct {
 	from, to []byte
 	x, y     []float64
+	pairs    *pairs
 }
 
 // each calls one for all segments of jobs, on all workers.
