@@ -19,13 +19,16 @@ func Of(set *modelfile.Set, files []manifest.File) Interface {
 		Inputs: portsOf(set.Inputs), Outputs: portsOf(set.Outputs), Labels: set.Labels,
 		Features:      textsOf(set.Details, "featureNames", "features"),
 		Preprocessing: preprocessing(files),
-		Context:       set.Context, Embedding: set.Embedding, ChatTemplate: set.ChatTemplate,
+		Context:       set.Context, ChatTemplate: set.ChatTemplate,
 		Format: set.Format, Opsets: set.Opsets, Frameworks: set.Frameworks,
 		Quantization: set.Quantization, License: set.License,
 		Parameters: set.Parameters, Bytes: set.Bytes,
 	}
 	if set.Tokenizer != nil {
 		i.Tokenizer, i.Vocabulary = set.Tokenizer.Digest, set.Tokenizer.Vocabulary
+	}
+	if returnsEmbeddings(set) {
+		i.Embedding = set.Embedding
 	}
 	i.BaseModel, _ = set.Details["baseModel"].(string)
 	i.IR, _ = set.Details["irVersion"].(int64)
@@ -36,6 +39,22 @@ func Of(set *modelfile.Set, files []manifest.File) Interface {
 	}
 	slices.Sort(i.CustomOps)
 	return i
+}
+
+// returnsEmbeddings tells whether vectors come out of a model, so that their
+// width is more than that of hidden layers: it has the modules.json of
+// sentence-transformers, it is a model of transformers without a head ("BertModel"
+// and not "BertForMaskedLM" or "GPT2LMHeadModel"), or a GGUF file of an encoder
+// (llama.cpp, llama-arch.cpp: "bert", "nomic-bert", "jina-bert-v2").
+func returnsEmbeddings(set *modelfile.Set) bool {
+	if _, ok := set.Details["modules"]; ok {
+		return true
+	}
+	a := set.Architecture
+	if set.Format == "gguf" {
+		return strings.Contains(a, "bert") || strings.Contains(a, "embedding")
+	}
+	return strings.HasSuffix(a, "Model") && !strings.Contains(a, "Head") && !strings.Contains(a, "EncoderDecoder")
 }
 
 // Declared is what a manifest says under interface:, and the licence beside it.

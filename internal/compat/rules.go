@@ -163,15 +163,23 @@ var catalog = []Rule{
 			i := firstDifference(x.before.Features, x.after.Features)
 			return []Break{{Message: fmt.Sprintf("feature %d is another one", i+1), From: at(x.before.Features, i), To: at(x.after.Features, i)}}
 		}},
-	{"PREPROC_SAME", Semantic, "What turns data into inputs is the same: tokenizer, processor, normalisation, by their files' digests.",
+	{"PREPROC_SAME", Semantic, "Where a model takes numbers alone, what turns data into them is the same: tokenizer, processor, normalisation, by their files' digests.",
 		"Callers that prepare inputs themselves send numbers that mean something else.", "tokenizer.json or preprocessor_config.json changed",
 		func(x *pair) []Break {
+			if !x.prepared {
+				return nil
+			}
 			return digests("the preprocessing changed", x.before.Preprocessing, x.after.Preprocessing, x.before.Tokenizer, x.after.Tokenizer)
 		}},
-	{"VOCAB_NO_SHRINK", Semantic, "The vocabulary has at least as many entries.",
+	{"VOCAB_NO_SHRINK", Semantic, "Where a model takes numbers alone, the vocabulary has at least as many entries.",
 		"Ids that callers send name nothing, or something else.", "32,000 entries became 30,522",
-		less(func(i Interface) int64 { return i.Vocabulary }, "the vocabulary became smaller")},
-	{"EMBEDDING_DIM_SAME", Semantic, "The width of embeddings is the same.",
+		func(x *pair) []Break {
+			if !x.prepared {
+				return nil
+			}
+			return less(func(i Interface) int64 { return i.Vocabulary }, "the vocabulary became smaller")(x)
+		}},
+	{"EMBEDDING_DIM_SAME", Semantic, "The width of embeddings is the same, where they are what the model returns.",
 		"Vectors that callers have stored cannot be compared with new ones.", "384 became 768",
 		func(x *pair) []Break {
 			if x.before.Embedding == 0 || x.after.Embedding == 0 || x.before.Embedding == x.after.Embedding {
@@ -401,6 +409,7 @@ func without(a, b []string, message string) []Break {
 		if in[n] {
 			return nil
 		}
+		in[n] = true // said once, however often it stands there
 		return &Break{Name: n, Message: fmt.Sprintf(message, n)}
 	})
 }
@@ -412,7 +421,10 @@ func labelsOrder(x *pair) []Break {
 		index[n] = i
 	}
 	for i, n := range x.before.Labels {
-		if j, both := index[n]; both && i != j {
+		if i < len(x.after.Labels) && x.after.Labels[i] == n {
+			continue // also where it stands at another index too
+		}
+		if j, both := index[n]; both {
 			return []Break{{Name: n, Message: fmt.Sprintf("the label %s has another index", n), From: fmt.Sprint(i), To: fmt.Sprint(j)}}
 		}
 	}

@@ -29,12 +29,12 @@ func runCardParameters(ctx context.Context, m *model, c *card.Card, spec manifes
 	if err != nil {
 		return nil, err
 	}
-	if unknown != "" || counted == 0 || total == 0 {
-		if unknown == "" {
-			unknown = "the files have none"
+	if unknown.why != "" || counted == 0 || total == 0 {
+		if unknown.why == "" {
+			unknown.add("the files have none", convert)
 		}
 		f := m.cardFinding("CARD011", report.Inconclusive, first.Line, fmt.Sprintf("the card says %s parameters, and those of the files cannot be counted: %s", first.Written, unknown))
-		f.Observed, f.Hint = first.Written, "store the weights in a format whose tensors can be counted, such as safetensors"
+		f.Observed, f.Hint = first.Written, unknown.hint
 		return []report.Finding{f}, nil
 	}
 	tolerance := number(spec.Params["tolerance"], 0.02)

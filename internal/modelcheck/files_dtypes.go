@@ -104,8 +104,8 @@ func runFilesDtypes(ctx context.Context, m *model, spec manifest.CheckSpec) ([]r
 	if err != nil {
 		return nil, err
 	}
-	if unknown != "" {
-		return []report.Finding{{Verdict: report.Inconclusive, Message: "the data types are not known: " + unknown, Hint: "store the weights as safetensors"}}, nil
+	if unknown.why != "" {
+		return []report.Finding{{Verdict: report.Inconclusive, Message: "the data types are not known: " + unknown.String(), Hint: unknown.hint}}, nil
 	}
 	return []report.Finding{{Verdict: report.Pass, Message: "the tensors have allowed data types: " + strings.Join(slices.Sorted(maps.Keys(total)), ", ")}}, nil
 }

@@ -77,8 +77,8 @@ func runFilesDuplicates(ctx context.Context, m *model, spec manifest.CheckSpec) 
 	switch {
 	case findings != nil:
 		return findings, nil
-	case unknown != "":
-		return []report.Finding{{Verdict: report.Inconclusive, Message: "not all weights could be compared: " + unknown, Hint: "store the weights as safetensors"}}, nil
+	case unknown.why != "":
+		return []report.Finding{{Verdict: report.Inconclusive, Message: "not all weights could be compared: " + unknown.String(), Hint: unknown.hint}}, nil
 	}
 	return []report.Finding{{Verdict: report.Pass, Message: fmt.Sprintf("no two of %s and %s are the same", count(len(m.files), "file"), count(len(all), "tensor"))}}, nil
 }

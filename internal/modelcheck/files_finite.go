@@ -79,8 +79,8 @@ func runFilesFinite(ctx context.Context, m *model, spec manifest.CheckSpec) ([]r
 	switch {
 	case float64(good) < mostly*float64(len(all)):
 		return findings, nil
-	case unknown != "":
-		return []report.Finding{{Verdict: report.Inconclusive, Message: "not all weights could be read: " + unknown, Hint: "store the weights as safetensors",
+	case unknown.why != "":
+		return []report.Finding{{Verdict: report.Inconclusive, Message: "not all weights could be read: " + unknown.String(), Hint: unknown.hint,
 			Observed: count(len(all), "tensor") + " read"}}, nil
 	}
 	message := fmt.Sprintf("%d of %s have finite numbers that are not all zero", good, count(len(all), "tensor"))

@@ -43,14 +43,14 @@ func runFilesParameters(ctx context.Context, m *model, spec manifest.CheckSpec) 
 		finding.Verdict = report.Fail
 		finding.Message = fmt.Sprintf("the model has %s parameters, at most %s are allowed", report.Thousands(total), report.Thousands(limit))
 		finding.Hint = "use a smaller model or raise max"
-	case unknown != "":
+	case unknown.why != "":
 		finding.Verdict = report.Inconclusive
 		finding.Message = fmt.Sprintf("the parameters cannot be counted: %s", unknown)
 		finding.Observed = ""
 		if counted > 0 {
 			finding.Observed = fmt.Sprintf("%s in %s", report.Thousands(total), count(counted, "file"))
 		}
-		finding.Hint = "store the weights as safetensors"
+		finding.Hint = unknown.hint
 	default:
 		finding.Verdict = report.Pass
 		finding.Message = fmt.Sprintf("the model has %s parameters in %s", report.Thousands(total), count(counted, "file"))
@@ -58,19 +58,18 @@ func runFilesParameters(ctx context.Context, m *model, spec manifest.CheckSpec) 
 	return []report.Finding{finding}, nil
 }
 
-// parameters counts those of all files. unknown says why there may be more, ""
-// if there are not.
-func (m *model) parameters(ctx context.Context) (total int64, counted int, unknown string, err error) {
+// parameters counts those of all files. unknown says why there may be more.
+func (m *model) parameters(ctx context.Context) (total int64, counted int, unknown unread, err error) {
 	for _, f := range m.files {
 		got, err := m.inspect(ctx, f)
 		if err != nil {
-			return 0, 0, "", err
+			return 0, 0, unknown, err
 		}
 		switch {
 		case got.bad != nil:
-			unknown = f.Path + " cannot be read, see files.readable"
+			unknown.add(f.Path+" cannot be read", mend)
 		case got.facts.Format != "" && got.facts.Dtypes == nil:
-			unknown = fmt.Sprintf("%s is a %s file, whose tensors waybill does not read", f.Path, got.facts.Format)
+			unknown.add(fmt.Sprintf("%s is a %s file, whose tensors waybill does not read", f.Path, got.facts.Format), convert)
 		case got.facts.Format != "":
 			counted++
 			// Saturating: a sum past int64 is past every limit.
@@ -78,11 +77,11 @@ func (m *model) parameters(ctx context.Context) (total int64, counted int, unkno
 				total = 1<<63 - 1
 			}
 		case f.Size > opaqueLimit:
-			unknown = fmt.Sprintf("%s (%s) is of no format that waybill reads", f.Path, size(f.Size))
+			unknown.add(fmt.Sprintf("%s (%s) is of no format that waybill reads", f.Path, size(f.Size)), convert)
 		}
 	}
-	if counted == 0 && unknown == "" {
-		unknown = "no file is of a format that waybill reads"
+	if counted == 0 && unknown.why == "" {
+		unknown.add("no file is of a format that waybill reads", convert)
 	}
 	return total, counted, unknown, nil
 }

@@ -3,6 +3,7 @@ package modelcheck
 import (
 	"context"
 	"fmt"
+	"regexp"
 
 	"github.com/waybill-dev/waybill/internal/compat"
 	"github.com/waybill-dev/waybill/internal/manifest"
@@ -60,7 +61,7 @@ func runInterfaceCompatible(ctx context.Context, m *model, spec manifest.CheckSp
 			Verdict: report.Fail, Rule: b.Rule, Subject: escaped(b.Name),
 			Message:  fmt.Sprintf("callers of %s break: %s. %s", was.Name, escaped(b.Message), compat.Why(b.Rule)),
 			Expected: escaped(b.From), Observed: escaped(b.To),
-			Hint:    fmt.Sprintf("keep it as it was, or tell callers and write {rule: %s, reason: …} under compatibility: ignore:", b.Rule),
+			Hint:    fmt.Sprintf("keep it as it was, register a version that says so, or accept it: %s under compatibility: ignore:", accepted(b)),
 			Details: map[string]any{"class": string(b.Class), "baseline": was.Name, "breaks": len(breaking)},
 		})
 	}
@@ -73,6 +74,21 @@ func runInterfaceCompatible(ctx context.Context, m *model, spec manifest.CheckSp
 	}
 	return one(report.Pass, message, "")
 }
+
+// accepted is what lets one break pass, and no other of its rule.
+func accepted(b compat.Break) string {
+	if b.Name == "" {
+		return fmt.Sprintf("{rule: %s, reason: …}", b.Rule)
+	}
+	name := escaped(b.Name)
+	if !plainName.MatchString(name) {
+		name = quoted(b.Name)
+	}
+	return fmt.Sprintf("{rule: %s, name: %s, reason: …}", b.Rule, name)
+}
+
+// plainName is a text that YAML takes for itself between braces.
+var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_./-]*$`)
 
 // told tells whether anything is known of what goes in or comes out.
 func told(d compat.Described) bool {

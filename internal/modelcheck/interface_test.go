@@ -142,6 +142,9 @@ func TestInterfaceCompatible(t *testing.T) {
 			if len(got) != 1 || got[0].Verdict != c.verdict || got[0].Rule != c.rule || !strings.Contains(got[0].Message, c.message) {
 				t.Errorf("got %+v, want %s %s %q", got, c.verdict, c.rule, c.message)
 			}
+			if c.verdict == report.Fail && !strings.Contains(got[0].Hint, "{rule: INPUT_NO_DELETE, name: lang, reason: …}") {
+				t.Errorf("the hint accepts more than this break: %s", got[0].Hint)
+			}
 			if strings.Contains(c.yaml, "#production") && asked != "#production" {
 				t.Errorf("compared with %q", asked)
 			}

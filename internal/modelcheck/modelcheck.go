@@ -179,7 +179,27 @@ func Run(ctx context.Context, a *manifest.Artifact, dir string, files []manifest
 			return nil, fmt.Errorf("check %s: %s: unknown check %q", a.Name, spec.Pos, spec.Check)
 		}
 	}
-	return findings, nil
+	return onceReadable(findings), nil
+}
+
+// onceReadable leaves out what the security scan says of a file that
+// files.readable refuses, where it is the same: that the file breaks its
+// format, or that it cannot be read. Nothing passes by it: the error about the
+// file stays, and the scan, having found something, says of nothing that it
+// is safe.
+func onceReadable(findings []report.Finding) []report.Finding {
+	refused := map[string]string{} // the rule by path
+	for _, f := range findings {
+		if f.Check == filesReadable.ID && f.Verdict == report.Fail && (f.Severity == "" || f.Severity == report.Error) {
+			name, _ := f.Details["path"].(string)
+			refused[name] = f.Rule
+		}
+	}
+	return slices.DeleteFunc(findings, func(f report.Finding) bool {
+		name, _ := f.Details["path"].(string)
+		rule, both := refused[name]
+		return f.Check == securityScan.ID && both && (f.Verdict == report.Fail && f.Rule == rule || f.Verdict == report.Inconclusive)
+	})
 }
 
 // model is what checks look at.

@@ -314,3 +314,81 @@ func TestFormatNames(t *testing.T) {
 		t.Errorf("found %d formats in the documentation", documented)
 	}
 }
+
+// What is wrong with a broken file is said once, by files.readable; where that
+// is a mere warning, the scan says it too. Either way nothing is called safe.
+func TestBrokenFileOnce(t *testing.T) {
+	files := map[string]string{"m.safetensors": "\xa0\x00\x00\x00\x00\x00\x00\x00{", "m.pt": "PK\x03\x04garbage", "m.pkl": "\x80\x04}q"}
+	for _, c := range []struct {
+		checks   []manifest.CheckSpec
+		security string // rules of the scan
+	}{
+		{nil, "PKL009"},
+		{[]manifest.CheckSpec{{Check: "files.readable", Severity: report.Warning}}, "ARC009 PKL009 SAF001"},
+	} {
+		dir := t.TempDir()
+		a := &manifest.Artifact{Kind: manifest.KindModel, Path: "model.yaml", Name: "m", Model: &manifest.Model{}, Checks: c.checks}
+		var list []manifest.File
+		for name, content := range files {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, manifest.File{Path: name, Size: int64(len(content))})
+		}
+		findings, err := modelcheck.Run(t.Context(), a, dir, list, modelcheck.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var readable, security []string
+		for _, f := range findings {
+			switch f.Check {
+			case "files.readable":
+				readable = append(readable, f.Rule)
+			case "security":
+				security = append(security, f.Rule)
+			}
+		}
+		slices.Sort(readable)
+		slices.Sort(security)
+		if got := strings.Join(readable, " "); got != "SAF001 ZIP001" {
+			t.Errorf("files.readable: %s", got)
+		}
+		if got := strings.Join(security, " "); got != c.security {
+			t.Errorf("security: %q, want %q", got, c.security)
+		}
+	}
+}
+
+// What is not known because of many files names one of them, and how many more
+// there are; a broken file is to be mended and not to be converted.
+func TestUnreadWeights(t *testing.T) {
+	dir := t.TempDir()
+	var list []manifest.File
+	for _, name := range []string{"a.safetensors", "b.safetensors", "c.safetensors"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("\xa0\x00\x00\x00\x00\x00\x00\x00{"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		list = append(list, manifest.File{Path: name, Size: 9})
+	}
+	a := &manifest.Artifact{Kind: manifest.KindModel, Path: "model.yaml", Name: "m", Model: &manifest.Model{}, Checks: []manifest.CheckSpec{
+		{Check: "files.parameters", Params: map[string]any{"max": int64(10)}}, {Check: "files.finite"}, {Check: "files.duplicates"},
+		{Check: "files.dtypes", Params: map[string]any{"deny": []any{"F64"}}},
+	}}
+	findings, err := modelcheck.Run(t.Context(), a, dir, list, modelcheck.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for _, f := range findings {
+		if f.Verdict != report.Inconclusive {
+			continue
+		}
+		seen++
+		if !strings.Contains(f.Message, "a.safetensors cannot be read, and so it is with 2 other files") || !strings.Contains(f.Hint, "files.readable") {
+			t.Errorf("%s: %s (%s)", f.Check, f.Message, f.Hint)
+		}
+	}
+	if seen != 4 {
+		t.Errorf("%d findings are INCONCLUSIVE, want 4", seen)
+	}
+}

@@ -27,20 +27,47 @@ type weights struct {
 	format string
 }
 
+// unread says why the weights of some files are not known: of the first of
+// them, and how many more there are. The zero value is that all are known.
+type unread struct {
+	why, hint string
+	more      int
+}
+
+const (
+	convert = "store the weights as safetensors"
+	mend    = "see files.readable: mend the file, or get it again"
+)
+
+func (u *unread) add(why, hint string) {
+	if u.why != "" {
+		u.more++
+		return
+	}
+	u.why, u.hint = why, hint
+}
+
+func (u unread) String() string {
+	if u.more == 0 {
+		return u.why
+	}
+	return u.why + ", and so it is with " + count(u.more, "other file")
+}
+
 // tensors lists the tensors of the files whose weights stand there as they are:
 // safetensors, GGUF, and ONNX as far as they are raw_data. unknown says why
-// there may be others, "" if there are none.
-func (m *model) tensors(ctx context.Context) (out []weights, unknown string, err error) {
+// there may be others.
+func (m *model) tensors(ctx context.Context) (out []weights, unknown unread, err error) {
 	for _, f := range m.files {
 		got, err := m.inspect(ctx, f)
 		switch {
 		case err != nil:
-			return nil, "", err
+			return nil, unknown, err
 		case got.bad != nil:
-			unknown = f.Path + " cannot be read, see files.readable"
+			unknown.add(f.Path+" cannot be read", mend)
 			continue
 		case got.facts.Format == "" && f.Size > opaqueLimit:
-			unknown = f.Path + " (" + size(f.Size) + ") is of no format that waybill reads"
+			unknown.add(f.Path+" ("+size(f.Size)+") is of no format that waybill reads", convert)
 			continue
 		}
 		switch got.facts.Format {
@@ -48,15 +75,15 @@ func (m *model) tensors(ctx context.Context) (out []weights, unknown string, err
 		case "":
 			continue
 		default:
-			unknown = f.Path + " is a " + got.facts.Format + " file, whose weights are not read"
+			unknown.add(f.Path+" is a "+got.facts.Format+" file, whose weights are not read", convert)
 			continue
 		}
 		raw, err := m.rawTensors(f.Path, got.facts)
 		if err != nil {
-			return nil, "", err
+			return nil, unknown, err
 		}
 		if len(raw) < len(got.facts.Tensors) {
-			unknown = f.Path + " has tensors whose weights are not raw bytes in the file"
+			unknown.add(f.Path+" has tensors whose weights are not raw bytes in the file", convert)
 		}
 		out = append(out, raw...)
 	}

@@ -1,6 +1,7 @@
 package promotion
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -37,14 +38,17 @@ func newSuccessor(ctx context.Context, t check.Target) (*successor, error) {
 	return s, err
 }
 
-// judge says whether version may follow the newest one: one that breaks
+// judge says whether version may follow the newest release: one that breaks
 // callers may not look compatible. It is nil when nothing is to be said: there
-// is no version yet, or version promises nothing.
+// is no release yet, or version promises nothing.
 func (s *successor) judge(ctx context.Context, w *workspace.Workspace, a *ledger.Artifact, version ref.Version) (*report.Finding, error) {
-	if s == nil || a == nil || a.Latest() == nil || mayBreak(a.Latest().Version, version) {
+	if s == nil {
 		return nil, nil
 	}
-	latest := a.Latest()
+	latest := promised(a, version)
+	if latest == nil {
+		return nil, nil
+	}
 	f := finding(s.artifact.Name, "promotion.version", version.String())
 	f.Rule, f.Location = compat.MinSemverBump, s.artifact.Pos.Location()
 	was, err := check.BaselineInterface(ctx, w, workspace.Resolved{
@@ -61,7 +65,7 @@ func (s *successor) judge(ctx context.Context, w *workspace.Workspace, a *ledger
 		// What the files tell is checked by files.readable; here nothing is
 		// known about a break, which is said and does not stop a release.
 		f.Severity, f.Verdict = report.Warning, report.Inconclusive
-		f.Message = fmt.Sprintf("whether callers of %s break is not known: %s", was.Name, report.Visible(was.Problem+s.problem))
+		f.Message = fmt.Sprintf("whether callers of %s break is not known: %s", was.Name, report.Visible(cmp.Or(was.Problem, s.problem)))
 		f.Hint = fmt.Sprintf("if they do, run \"waybill register %s %s\"", s.artifact.Name, flag)
 		return &f, nil
 	}
@@ -82,6 +86,25 @@ func (s *successor) judge(ctx context.Context, w *workspace.Workspace, a *ledger
 	f.Expected, f.Observed = "at least "+breaking(latest.Version).String(), version.String()
 	f.Hint = fmt.Sprintf("run \"waybill register %s %s\", or accept the break under compatibility: ignore: in %s", s.artifact.Name, flag, s.artifact.Path)
 	return &f, nil
+}
+
+// promised is the newest release of a, if callers of it may rely on next; else
+// nil. A pre-release promises nothing (semver 2.0.0, item 9), so that what
+// follows it is held to the release before it.
+func promised(a *ledger.Artifact, next ref.Version) *ledger.Version {
+	if a == nil {
+		return nil
+	}
+	var newest *ledger.Version
+	for i := range a.Versions {
+		if v := &a.Versions[i]; v.Version.Pre == "" && (newest == nil || v.Version.Compare(newest.Version) > 0) {
+			newest = v
+		}
+	}
+	if newest == nil || mayBreak(newest.Version, next) {
+		return nil
+	}
+	return newest
 }
 
 // breaking is the first version after v that may break callers (semver 2.0.0,
