@@ -52,6 +52,8 @@ func TestEvasions(t *testing.T) {
 		{"dtype by its long name, import unknown", "a.npy", npy("'object'", "\x80\x02cmine\nrun\n(tR"), "PKL002"},
 
 		{"HDF5 behind a block of the user's", "a.h5", strings.Repeat("u", 512) + "\x89HDF\r\n\x1a\nmodel_config" + lambda, "KRS006"},
+		{"HDF5 behind a pickle", "a.h5", "\x80\x02}." + strings.Repeat("u", 508) + "\x89HDF\r\n\x1a\nmodel_config" + lambda, "KRS006"},
+		{"HDF5 behind JSON", "a.h5", "{}" + strings.Repeat(" ", 510) + "\x89HDF\r\n\x1a\nmodel_config" + lambda, "KRS006"},
 		{"configuration with white space", "a.h5", "\x89HDF\r\n\x1a\nmodel_config{ " + lambda[1:] + "\x00" + `{"name": "decoy"}`, "KRS006"},
 		{"configuration in UTF-16", "a.keras", files("metadata.json", "{}", "config.json", utf16le(lambda), "model.weights.h5", "x"), "KRS001"},
 		{"configuration in UTF-16 with its mark", "a.keras", files("metadata.json", "{}", "config.json", "\xff\xfe"+utf16le(lambda), "model.weights.h5", "x"), "KRS001"},

@@ -94,6 +94,15 @@ func (s *scan) content(in *input) error {
 	if err != nil {
 		return err
 	}
+	if k == isPickle || k == isJSON || k == isNumpy { // what readers of HDF5 step over may be that as well
+		behind, err := s.userBlock(in)
+		if err == nil && behind == isHDF5 {
+			err = s.hdf5(in)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	if k != unknown && k != isPickle && in.r != nil && in.hinted && startsOldPickle(head) {
 		// What it is does not keep anyone from unpickling it.
 		if err := s.pickle(in, in.reader(), 0, false); err != nil {
