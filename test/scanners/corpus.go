@@ -13,6 +13,7 @@ package main
 import (
 	"archive/zip"
 	"bytes"
+	_ "embed" // a sample
 	"encoding/binary"
 	"encoding/hex"
 	"flag"
@@ -24,6 +25,12 @@ import (
 	"path/filepath"
 	"strings"
 )
+
+// link is an HDF5 file of h5py with a link into another file, as
+// internal/modelscan/testdata/make_keras_h5.py writes it.
+//
+//go:embed link.h5
+var link string
 
 func main() {
 	log.SetFlags(0)
@@ -177,6 +184,7 @@ func malicious() map[string]string {
 		"KRS005-torch.keras":    keras(`{"class_name": "TorchModuleWrapper", "module": "keras.layers", "config": {"module": "gASVAAAA"}}`),
 		"KRS006-lambda.h5":      "\x89HDF\r\n\x1a\n" + strings.Repeat("\x00", 2000) + "model_config" + `{"class_name": "Sequential", "config": {"layers": [{"class_name": "Lambda", "config": {}}]}}` + "\x00",
 		"KRS007-pickle.keras":   zipped("metadata.json", "{}", "config.json", `{"class_name": "Sequential", "module": "keras", "config": {"layers": []}}`, "weights.pkl", evil),
+		"KRS008-link.h5":        link,
 		"ONX001-outside.onnx":   onnx(message(5, message(8, "w", 13, message(1, "location", 2, "../../etc/passwd"), 14, 1))),
 		"ONX001-absolute.onnx":  onnx(message(5, message(8, "w", 13, message(1, "location", 2, "/etc/passwd"), 14, 1))),
 		"ONX003-python.onnx":    onnx(message(1, message(4, "PyOp", 7, "ai.onnx.contrib"))),
