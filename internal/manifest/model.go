@@ -152,12 +152,23 @@ func (d *document) evaluation(dir string, n *yaml.Node) *Evaluation {
 		Prediction:  text(d.get(n, "prediction")),
 		Score:       text(d.get(n, "score")),
 		Slices:      strs(texts(d.get(n, "slices"))),
+		Task:        text(d.get(n, "task")),
+		Threshold:   number(d.get(n, "threshold")),
+		Query:       text(d.get(n, "query")),
+		Cluster:     text(d.get(n, "cluster")),
+		Search:      strs(texts(d.get(n, "search"))),
 		Pos:         d.pos(n),
+	}
+	if scores := d.get(n, "scores"); scores != nil && scores.Kind == yaml.MappingNode {
+		e.Scores = map[string]string{}
+		for i := 0; i+1 < len(scores.Content); i += 2 {
+			e.Scores[scores.Content[i].Value] = text(scores.Content[i+1])
+		}
 	}
 	if positive := d.get(n, "positive"); positive != nil {
 		e.Positive = d.value(positive)
 	}
-	if d.get(n, "prediction") == nil && d.get(n, "score") == nil {
+	if d.get(n, "prediction") == nil && d.get(n, "score") == nil && d.get(n, "scores") == nil {
 		d.report(n, "name the column of the predicted label or value, of the score, or both", "evaluation: neither prediction nor score is given")
 	}
 	return e
@@ -180,7 +191,7 @@ func (d *document) gate(n *yaml.Node) Gate {
 		Pos:            d.pos(n),
 	}
 	if c := number(d.get(n, "confidence")); c != nil {
-		g.Confidence = *c
+		g.Confidence, g.Sure = *c, true
 	}
 	if s := text(d.get(n, "onInconclusive")); s != "" {
 		g.OnInconclusive = s

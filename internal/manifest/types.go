@@ -311,18 +311,27 @@ type Evaluation struct {
 	Score       string // column of the score, optional
 	Positive    any    // label that counts as positive; nil: 1, true or "positive"
 	Slices      []string
+	Task        string            // what the model answers; "" as the columns look
+	Scores      map[string]string // column of each class's score, by class
+	Threshold   *float64          // score from which on the answer is the positive class; nil: 0.5
+	Query       string            // column that names the query of a row
+	Cluster     string            // column that names what makes rows depend on each other
+	Search      []string          // columns among which the worst slices are looked for
 	Pos         Pos
 }
 
 // Gate is one entry of gates:.
 type Gate struct {
-	Metric         string
-	Min, Max       *float64
-	NotWorseThan   *ref.Reference
-	BetterThan     *ref.Reference
-	Margin         *float64
-	Relative       *float64 // margin as a share of |baseline|
-	Confidence     float64  // default 0.95
+	Metric       string
+	Min, Max     *float64
+	NotWorseThan *ref.Reference
+	BetterThan   *ref.Reference
+	Margin       *float64
+	Relative     *float64 // margin as a share of |baseline|
+	Confidence   float64  // default 0.95
+	// Sure tells that the manifest names the confidence: then the interval, not
+	// the value, must hold against Min and Max.
+	Sure           bool
 	Slices         []string
 	PerSlice       *PerSlice
 	FirstRelease   string // "allow" or "" (refuse)
