@@ -15,21 +15,33 @@ type scale struct {
 	decimals  int // enough to tell two neighbouring columns apart; -1: use an exponent
 }
 
-// intervalScale spans everything that rows show, with a little room at both
-// ends; who draws sets the columns. ok is false when there is nothing finite to
-// span.
+// intervalScale spans every value and limit that rows show and their intervals,
+// with a little room at both ends; who draws sets the columns. An interval far
+// wider than the others, of a slice with few rows, is cut, or all others would
+// be dots. ok is false when there is nothing finite to span.
 func intervalScale(rows []report.Interval) (s scale, ok bool) {
 	low, high := math.Inf(1), math.Inf(-1)
-	for _, r := range rows {
-		values := []float64{r.Value, r.Lower, r.Upper}
-		if r.Limit != nil {
-			values = append(values, *r.Limit)
-		}
-		for _, v := range values {
-			if !finite(v) {
-				continue
-			}
+	span := func(v float64) {
+		if finite(v) {
 			low, high = min(low, v), max(high, v)
+		}
+	}
+	for _, r := range rows {
+		span(r.Value)
+		if r.Limit != nil {
+			span(*r.Limit)
+		}
+	}
+	least, most := math.Inf(-1), math.Inf(1)
+	if usual := medianSpan(rows); usual > 0 && low <= high {
+		least, most = low-2*usual, high+2*usual
+	}
+	for _, r := range rows {
+		if finite(r.Lower) {
+			span(max(r.Lower, least))
+		}
+		if finite(r.Upper) {
+			span(min(r.Upper, most))
 		}
 	}
 	if low > high || !finite(high-low) {
@@ -58,6 +70,12 @@ func (s scale) bar(r report.Interval) string {
 			cells[i] = '─'
 		}
 		cells[from], cells[to] = '├', '┤'
+		if r.Lower < s.low {
+			cells[from] = '◄' // it goes on
+		}
+		if r.Upper > s.high {
+			cells[to] = '►'
+		}
 	}
 	if r.Limit != nil && finite(*r.Limit) {
 		at := s.column(*r.Limit)

@@ -6,6 +6,7 @@ import (
 	"html"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"unicode"
@@ -32,6 +33,13 @@ func filled(s string, number float64) *report.Report {
 			{Label: s, Value: number, Lower: number - 1, Upper: -number, Limit: &number, Verdict: report.Verdict(s)}, {Label: s, Value: 1},
 		}}},
 		report.Section{Title: s, Histogram: &report.Histogram{Edges: []float64{number, 0, 1}, Counts: []int64{int64(len(s)), -1}}},
+		report.Section{Title: s, Curves: &report.Curves{X: report.Axis{Label: s, Low: number, High: 1}, Y: report.Axis{Label: s, Low: -number, High: number}, Diagonal: true, Lines: []report.Line{
+			{Label: s, X: []float64{0, number, 1}, Y: []float64{number, 1, -number}, Lower: []float64{0, 0, number}, Upper: []float64{1, number, 1}},
+			{Label: s, X: []float64{number, -1, 1, 3}, Y: []float64{1, 2, number}, Points: true, Lower: []float64{number, 1, 2}, Upper: []float64{1, 2, 3}},
+			{X: []float64{2, 1, number}, Y: []float64{number}, Lower: []float64{1}},
+		}}},
+		report.Section{Title: s, Matrix: &report.Matrix{Row: s, Column: s, Labels: []string{s, s}, Counts: [][]int64{{int64(len(s)), -1}, {math.MaxInt64, 1, math.MaxInt64}}}},
+		report.Section{Title: s, Matrix: &report.Matrix{Row: s, Column: s, Labels: slices.Repeat([]string{s}, 31), Counts: [][]int64{{1, 2, 3}}}},
 	)
 	r.Title = s
 	return r

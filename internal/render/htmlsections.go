@@ -35,6 +35,10 @@ func (p *page) section(s report.Section) {
 		p.intervals(s.Title, s.Intervals)
 	case s.Histogram != nil:
 		p.histogram(s.Title, s.Histogram)
+	case s.Curves != nil:
+		p.curves(s.Title, s.Curves.Clean())
+	case s.Matrix != nil:
+		p.matrix(s.Title, matrix{s.Matrix})
 	case s.Text != nil:
 		p.prose(*s.Text)
 	}
@@ -171,88 +175,6 @@ func (p *page) svg(wide, high int, title, desc string) {
 // machine.
 func tenth(v float64) string {
 	return strings.TrimSuffix(strconv.FormatFloat(v, 'f', 1, 64), ".0")
-}
-
-// The picture of one interval, in pixels.
-const (
-	intervalWide = 240
-	intervalHigh = 18
-)
-
-// intervals writes a table with a picture in each row, all on one scale.
-func (p *page) intervals(title string, in *report.Intervals) {
-	if len(in.Rows) == 0 {
-		p.WriteString("<p class=\"quiet\">none</p>\n")
-		return
-	}
-	s, drawable := intervalScale(in.Rows)
-	unit := firstNonEmpty(in.Unit, "value")
-	caption := "The bar is the interval, the dot the value, the dashed line the limit"
-	if drawable {
-		caption += "; from " + s.number(s.low) + " to " + s.number(s.high)
-	}
-	p.openTable(title, caption+".")
-	p.WriteString(`<thead><tr><th scope="col">of</th>`)
-	p.element(`th scope="col" class="num"`, unit)
-	p.WriteString(`<th scope="col" class="num">interval</th><th scope="col" class="num">limit</th><th scope="col">verdict</th>`)
-	if drawable {
-		p.WriteString(`<th scope="col">picture</th>`)
-	}
-	p.WriteString("</tr></thead>\n<tbody>\n")
-	missing := p.rows(len(in.Rows), 0, func(i int) { p.interval(s, drawable, in.Rows[i]) })
-	p.closeTable()
-	p.more(missing, "row", "rows")
-}
-
-func (p *page) interval(s scale, drawable bool, r report.Interval) {
-	limit := ""
-	if r.Limit != nil {
-		limit = s.number(*r.Limit)
-	}
-	between := "[" + s.number(r.Lower) + ", " + s.number(r.Upper) + "]"
-	class := "info"
-	p.WriteString("<tr>")
-	p.element(`th scope="row"`, r.Label)
-	p.element(`td class="num"`, s.number(r.Value))
-	p.element(`td class="num whole"`, between)
-	p.element(`td class="num"`, limit)
-	p.WriteString("<td>")
-	if r.Verdict != "" {
-		var symbol string
-		symbol, class = htmlMark(&report.Finding{Verdict: r.Verdict})
-		p.mark(symbol, string(r.Verdict), class)
-	}
-	p.WriteString("</td>")
-	if drawable {
-		says := s.number(r.Value) + ", interval " + between
-		if limit != "" {
-			says += ", limit " + limit
-		}
-		p.WriteString(`<td class="bar ` + class + `">`)
-		p.svg(intervalWide, intervalHigh, clip(r.Label, longestLabel), says)
-		p.intervalShape(s, r)
-		p.WriteString("</svg></td>")
-	}
-	p.WriteString("</tr>\n")
-}
-
-func (p *page) intervalShape(s scale, r report.Interval) {
-	at := func(v float64) string {
-		x := float64((v-s.low)/(s.high-s.low)) * (intervalWide - 8)
-		return tenth(4 + float64(min(max(x, 0), intervalWide-8)))
-	}
-	const middle = intervalHigh / 2
-	if r.Limit != nil && finite(*r.Limit) {
-		x := at(*r.Limit)
-		p.WriteString(`<path class="limit" d="M` + x + ` 0V` + strconv.Itoa(intervalHigh) + `"/>`)
-	}
-	if finite(r.Lower) && finite(r.Upper) && r.Lower <= r.Upper {
-		from, to := at(r.Lower), at(r.Upper)
-		p.WriteString(`<path class="stroke" d="M` + from + ` 4v10M` + from + ` ` + strconv.Itoa(middle) + `H` + to + `M` + to + ` 4v10"/>`)
-	}
-	if finite(r.Value) {
-		p.WriteString(`<circle class="dot" cx="` + at(r.Value) + `" cy="` + strconv.Itoa(middle) + `" r="4"/>`)
-	}
 }
 
 // The picture of a histogram, in pixels; more bins than mostBins are drawn

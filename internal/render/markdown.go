@@ -175,12 +175,21 @@ func (m markdown) section(s report.Section) {
 		m.fence(func(p *printer) { p.intervals(s.Intervals) })
 	case s.Histogram != nil:
 		m.fence(func(p *printer) { p.histogram(s.Histogram) })
+	case s.Curves != nil:
+		m.curves(s.Curves.Clean())
+	case s.Matrix != nil:
+		m.matrix(matrix{s.Matrix})
 	case s.Text != nil:
 		m.prose(*s.Text)
 	}
 }
 
 func (m markdown) table(t *report.Table) {
+	m.cells(t, func(_, _ int, cell string) string { return inert(cell) })
+}
+
+// cells writes a table; draw makes markdown of a cell in row i, column j.
+func (m markdown) cells(t *report.Table, draw func(i, j int, cell string) string) {
 	columns := len(t.Columns)
 	for _, row := range t.Rows {
 		columns = max(columns, len(row))
@@ -199,12 +208,12 @@ func (m markdown) table(t *report.Table) {
 		}
 	}
 	m.WriteString("| " + strings.Join(head, " | ") + " |\n|" + strings.Join(rule, "|") + "|\n")
-	for _, row := range t.Rows {
+	for n, row := range t.Rows {
 		m.WriteString("|")
 		for i := range columns {
 			cell := ""
 			if i < len(row) {
-				cell = inert(row[i])
+				cell = draw(n, i, row[i])
 			}
 			m.WriteString(" " + cell + " |")
 		}
@@ -252,11 +261,17 @@ func (m markdown) prose(text string) {
 	end()
 }
 
+// fenceWidth is how wide a code block may be before a comment on GitHub has to
+// be moved sideways.
+const fenceWidth = 80
+
 // fence writes what draw draws as text in a code block, whose fence is longer
 // than any run of backticks in it (CommonMark 0.31, "Fenced code blocks").
 func (m markdown) fence(draw func(*printer)) {
 	var inner bytes.Buffer
-	draw(newPrinter(&inner, Options{}))
+	p := newPrinter(&inner, Options{})
+	p.width = fenceWidth
+	draw(p)
 	marker := strings.Repeat("`", max(3, longestRun(inner.String(), '`')+1))
 	m.WriteString(marker + "text\n" + inner.String() + marker + "\n")
 }

@@ -82,6 +82,10 @@ func hostile() *report.Report {
 		report.Section{Title: evil, Text: &text},
 		report.Section{Title: evil, Intervals: &report.Intervals{Unit: evil, Rows: []report.Interval{{Label: evil, Value: 1, Lower: 2, Upper: 0, Verdict: report.Verdict(evil)}}}},
 		report.Section{Title: evil, Histogram: &report.Histogram{Edges: []float64{1}, Counts: []int64{-3, math.MaxInt64, 1}}},
+		report.Section{Title: evil, Curves: &report.Curves{X: report.Axis{Label: evil}, Y: report.Axis{Label: evil}, Diagonal: true, Lines: []report.Line{
+			{Label: evil, X: []float64{0, math.NaN(), 1}, Y: []float64{0, 1, 1}}, {Label: evil, X: []float64{0.5}, Y: []float64{math.Inf(1)}, Points: true},
+		}}},
+		report.Section{Title: evil, Matrix: &report.Matrix{Row: evil, Column: evil, Labels: []string{evil}, Counts: [][]int64{{-3}, {math.MaxInt64, 1}}}},
 	)
 }
 

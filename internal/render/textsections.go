@@ -27,6 +27,10 @@ func (p *printer) section(s report.Section) {
 		p.intervals(s.Intervals)
 	case s.Histogram != nil:
 		p.histogram(s.Histogram)
+	case s.Curves != nil:
+		p.curves(s.Curves.Clean())
+	case s.Matrix != nil:
+		p.matrix(matrix{s.Matrix})
 	case s.Text != nil:
 		p.prose(*s.Text)
 	}
@@ -91,13 +95,24 @@ func newGrid(t *report.Table) grid {
 	return g
 }
 
-// narrow takes columns from the widest until the table fits n columns, or
-// until no column has more than eight.
-func (g *grid) narrow(n int) {
+// total is how many columns the widest line takes.
+func (g *grid) total() int {
 	total := len(gap) * (len(g.widths) - 1)
 	for _, w := range g.widths {
 		total += w
 	}
+	return total
+}
+
+func gridWidth(t *report.Table) int {
+	g := newGrid(t)
+	return g.total()
+}
+
+// narrow takes columns from the widest until the table fits n columns, or
+// until no column has more than eight.
+func (g *grid) narrow(n int) {
+	total := g.total()
 	for total > n {
 		widest, next := 0, 0
 		for i, w := range g.widths {
@@ -161,22 +176,49 @@ func (p *printer) row(g grid, cells []string, st style) {
 	}
 }
 
-// longestLabel is where labels of bars are cut, so that the bars stay in view.
-const longestLabel = 40
+// longestLabel is where labels of bars are cut, so that the bars stay in view;
+// narrowestBar is what they have at least.
+const (
+	longestLabel = 40
+	narrowestBar = 16
+)
 
 // intervals writes one line a row: verdict, label, value, interval, limit, bar.
+// Labels are cut where the bar would not fit the line, but not below a third
+// of their length.
 func (p *printer) intervals(in *report.Intervals) {
 	s, drawable := intervalScale(in.Rows)
+	longest := longestLabel
+	t := intervalTable(s, in, longest)
+	for drawable && longest > longestLabel/3 && gridWidth(t)+len(gap)+narrowestBar > p.width {
+		longest = max(longestLabel/3, longest-8)
+		t = intervalTable(s, in, longest)
+	}
+	if drawable {
+		s.columns = p.room(t, 40)
+		t.Columns = append(t.Columns, report.Column{Title: s.axis()})
+		for i, r := range in.Rows {
+			t.Rows[i] = append(t.Rows[i], s.bar(r))
+		}
+	}
+	if limit := sharedLimit(in.Rows); limit != nil && drawable {
+		p.line("│ is the limit, "+s.number(*limit), dim)
+	}
+	p.unwrapped(t)
+}
+
+// intervalTable is the numbers of intervals, their labels cut to longest.
+func intervalTable(s scale, in *report.Intervals, longest int) *report.Table {
 	t := &report.Table{Columns: []report.Column{
-		{}, {Title: firstNonEmpty(clip(in.Unit, longestLabel), "value"), Align: report.Right}, {Title: "interval"},
+		{}, {Title: firstNonEmpty(clip(in.Unit, longest), "value"), Align: report.Right}, {Title: "interval"},
 	}}
-	limits := slices.ContainsFunc(in.Rows, func(r report.Interval) bool { return r.Limit != nil })
+	limits := sharedLimit(in.Rows) == nil && slices.ContainsFunc(in.Rows, func(r report.Interval) bool { return r.Limit != nil })
 	if limits {
 		t.Columns = append(t.Columns, report.Column{Title: "limit", Align: report.Right})
 	}
 	judged := slices.ContainsFunc(in.Rows, func(r report.Interval) bool { return r.Verdict != "" })
 	for _, r := range in.Rows {
-		label := clip(r.Label, longestLabel)
+		label := clip(r.Label, longest)
 		if judged {
 			symbol := " "
 			if r.Verdict != "" {
@@ -186,21 +228,15 @@ func (p *printer) intervals(in *report.Intervals) {
 		}
 		row := []string{label, s.number(r.Value), "[" + s.number(r.Lower) + ", " + s.number(r.Upper) + "]"}
 		switch {
+		case !limits:
 		case r.Limit != nil:
 			row = append(row, s.number(*r.Limit))
-		case limits:
+		default:
 			row = append(row, "")
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	if drawable {
-		s.columns = p.room(t, 40)
-		t.Columns = append(t.Columns, report.Column{Title: s.axis()})
-		for i, r := range in.Rows {
-			t.Rows[i] = append(t.Rows[i], s.bar(r))
-		}
-	}
-	p.unwrapped(t)
+	return t
 }
 
 func (p *printer) histogram(h *report.Histogram) {
@@ -222,11 +258,8 @@ func (p *printer) histogram(h *report.Histogram) {
 // room is how many columns are left for a bar to the right of t, from 16 to
 // most.
 func (p *printer) room(t *report.Table, most int) int {
-	used := 0
-	for _, w := range newGrid(t).widths {
-		used += w + len(gap)
-	}
-	return max(16, min(most, p.width-used))
+	used := gridWidth(t) + len(gap)
+	return max(narrowestBar, min(most, p.width-used))
 }
 
 // unwrapped writes t with every row on one line, whatever the terminal's width: a

@@ -2,12 +2,14 @@ package report
 
 // Section is a piece of a report that is not a finding: a diff, a profile, an
 // evaluation, the state of a ledger. Exactly one of Table, Intervals,
-// Histogram and Text is set.
+// Histogram, Curves, Matrix and Text is set.
 type Section struct {
 	Title     string     `json:"title,omitempty"`
 	Table     *Table     `json:"table,omitempty"`
 	Intervals *Intervals `json:"intervals,omitempty"`
 	Histogram *Histogram `json:"histogram,omitempty"`
+	Curves    *Curves    `json:"curves,omitempty"`
+	Matrix    *Matrix    `json:"matrix,omitempty"`
 	Text      *string    `json:"text,omitempty"`
 }
 
