@@ -23,7 +23,7 @@ const module = "github.com/waybill-dev/waybill/"
 // pure packages hold words and arithmetic: the same input gives the same
 // output everywhere, so they know no files, no network and no clock. Every
 // package above them may speak in their words.
-var pure = []string{"canonical", "ledger", "license", "minhash", "ref", "report", "stats"}
+var pure = []string{"canonical", "ledger", "license", "metric", "minhash", "ref", "report", "stats"}
 
 // mayImport lists, for each package, the packages of this module that it may
 // import. A new package is added here and in docs/architecture.md.
@@ -40,13 +40,19 @@ var mayImport = map[string]string{
 	"registry":  "ref canonical report",
 	"table":     "ref canonical report",
 
-	"manifest": "ref report canonical schemas",
-	"profile":  "table stats",
-	"evaluate": "table stats report ref",
-	"drift":    "table stats report profile",
-	"transfer": "registry cas ref",
-	"evidence": "registry report manifest ref canonical",
-	"artifact": "transfer evidence modelfile table manifest registry cas ref report canonical",
+	"manifest":    "ref report canonical schemas",
+	"profile":     "table stats",
+	"metric":      "ref",
+	"predictions": "metric table report ref",
+	"evaluate":    "predictions metric table stats report ref",
+	"latency":     "table stats report ref",
+	"parity":      "table report",
+	"behaviour":   "table stats report",
+	"evalcheck":   "evaluate predictions behaviour parity latency metric table stats manifest report ref schemas",
+	"drift":       "table stats report profile",
+	"transfer":    "registry cas ref",
+	"evidence":    "registry report manifest ref canonical",
+	"artifact":    "transfer evidence modelfile table manifest registry cas ref report canonical",
 
 	"odcs":        "manifest ref",
 	"datacheck":   "odcs profile table stats minhash drift pii manifest report ref schemas",
@@ -58,8 +64,8 @@ var mayImport = map[string]string{
 	"modelcheck":  "compat modelfile modelscan card license pii manifest report ref schemas",
 	"imagecheck":  "table manifest report ref schemas",
 	"workspace":   "gitrepo manifest ledger registry cas ref report canonical",
-	"lock":        "artifact modelfile profile evaluate table workspace evidence manifest registry cas ref report canonical",
-	"check":       "compat modelfile datacheck imagecheck dataprofile profile registry modelcheck evaluate table workspace evidence artifact transfer lock manifest ref report canonical",
+	"lock":        "artifact modelfile profile metric predictions table workspace evidence manifest registry cas ref report canonical",
+	"check":       "evalcheck metric predictions compat modelfile datacheck imagecheck dataprofile profile registry modelcheck evaluate table workspace evidence artifact transfer lock manifest ref report canonical",
 	"promotion":   "compat workspace check evidence ledger artifact lock manifest ref report canonical",
 	"doctor":      "workspace artifact ledger evidence lock manifest ref report canonical",
 

@@ -10,8 +10,6 @@ import (
 	"slices"
 
 	"github.com/waybill-dev/waybill/internal/datacheck"
-	"github.com/waybill-dev/waybill/internal/evaluate"
-	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imagecheck"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/modelcheck"
@@ -44,7 +42,7 @@ func one(ctx context.Context, w *workspace.Workspace, t Target) ([]report.Findin
 		return nil, nil, err
 	}
 	findings = append(findings, lineage(w, t)...)
-	more, sections, err := evaluation(ctx, w, t)
+	more, sections, err := evaluateModel(ctx, w, t)
 	return append(findings, more...), sections, err
 }
 
@@ -146,98 +144,4 @@ func lineage(w *workspace.Workspace, t Target) []report.Finding {
 		out = append(out, g)
 	}
 	return out
-}
-
-func evaluation(ctx context.Context, w *workspace.Workspace, t Target) ([]report.Finding, []report.Section, error) {
-	a := t.Artifact
-	ev := a.Model.Evaluation
-	if ev == nil && len(a.Model.Gates) == 0 {
-		return nil, nil, nil
-	}
-	base := report.Finding{Group: report.GroupEvaluation, Artifact: a.Name, Location: a.Pos.Location(), Verdict: report.Inconclusive}
-	cannot := func(message, hint string) ([]report.Finding, []report.Section, error) {
-		f := base
-		f.Check, f.Message, f.Hint = "evaluation.predictions", message, hint
-		return []report.Finding{f}, nil, nil
-	}
-	if ev == nil {
-		return cannot("there are gates but no evaluation: that says where predictions stand", "add evaluation: to "+a.Path)
-	}
-	base.Location = ev.Pos.Location()
-	if t.Predictions == "" {
-		return cannot(fmt.Sprintf("there are no predictions: %s does not exist", ev.Predictions), "predict the evaluation dataset with this model and write that file")
-	}
-	if t.Lock != nil {
-		if bound, ok := t.Lock.Evidence[evidence.Predictions]; ok && bound.Digest == t.PredictionsDigest && bound.Model != t.Content {
-			return cannot("the predictions are those of other weights: the model's files have changed since, the predictions have not",
-				"predict again with these weights")
-		}
-	}
-	result, err := evaluate.Compute(ctx, evaluate.Spec{
-		File: table.File{Name: a.Resolve(ev.Predictions), Path: t.Predictions}, Key: ev.Key, Label: ev.Label,
-		Prediction: ev.Prediction, Score: ev.Score, Positive: ev.Positive,
-	})
-	var data *table.DataError
-	var column *evaluate.ColumnError
-	if errors.As(err, &data) || errors.As(err, &column) {
-		return cannot(err.Error(), "")
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	var findings []report.Finding
-	if len(a.Model.Gates) == 0 {
-		f := base
-		f.Check, f.Verdict, f.Message = "evaluation.predictions", report.Pass, fmt.Sprintf("%d predictions were read; no gate is declared", result.N)
-		findings = append(findings, f)
-	}
-	for i, g := range a.Model.Gates {
-		f, err := gate(ctx, w, a, *result, g)
-		if err != nil {
-			return nil, nil, err
-		}
-		if f.Subject == "" {
-			f.Subject = fmt.Sprintf("%s %d", g.Metric, i+1)
-		}
-		findings = append(findings, f)
-	}
-	sections := evaluate.Sections(*result, 0)
-	for i := range sections {
-		sections[i].Title = a.Name + ": " + sections[i].Title
-	}
-	return findings, sections, nil
-}
-
-func gate(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, r evaluate.Result, g manifest.Gate) (report.Finding, error) {
-	f := report.Finding{Check: "gate." + g.Metric, Group: report.GroupEvaluation, Artifact: a.Name, Severity: g.Severity, Location: g.Pos.Location()}
-	f.Verdict, f.Message, f.Expected, f.Observed = evaluate.Judge(r, evaluate.Gate{Metric: g.Metric, Min: g.Min, Max: g.Max, Confidence: g.Confidence})
-	if baseline := g.NotWorseThan; baseline != nil || g.BetterThan != nil {
-		if baseline == nil {
-			baseline = g.BetterThan
-		}
-		l, err := w.Ledger(ctx)
-		if err != nil {
-			return f, err
-		}
-		state := l.State.Artifacts[baseline.Name]
-		first := state == nil || len(state.Versions) == 0 || (baseline.Stage != "" && state.Stages[baseline.Stage] == nil)
-		f.Subject = fmt.Sprintf("%s against %s", g.Metric, baseline)
-		onlyBaseline := g.Min == nil && g.Max == nil
-		switch {
-		case first && g.FirstRelease == "allow" && onlyBaseline:
-			f.Verdict, f.Message = report.Pass, fmt.Sprintf("there is no %s yet, and the gate allows a first release", baseline)
-			f.Expected, f.Observed = "", ""
-		case first && g.FirstRelease == "allow":
-		case first:
-			f.Verdict, f.Message = report.Inconclusive, fmt.Sprintf("there is no %s to compare with", baseline)
-			f.Hint = "a first release needs \"firstRelease: allow\" in the gate"
-		case f.Verdict != report.Fail:
-			f.Verdict, f.Message = report.Inconclusive, fmt.Sprintf("this release of waybill cannot compare %s with %s yet", g.Metric, baseline)
-			f.Hint = "use min: or max: until it can"
-		}
-	}
-	if f.Verdict == report.Inconclusive && g.OnInconclusive == "warn" {
-		f.Severity = report.Warning
-	}
-	return f, nil
 }

@@ -143,7 +143,7 @@ Checks explain themselves, versions are tags, promotions pass gates, rollback is
 		return usageError{fmt.Errorf("%w; see \"%s --help\"", err, cmd.CommandPath())}
 	})
 	for _, c := range []*cobra.Command{
-		a.initCommand(), a.addCommand(), a.statusCommand(), a.lockCommand(), a.pushCommand(), a.pullCommand(), a.diffCommand(), a.checkCommand(), a.profileCommand(), a.driftCommand(),
+		a.initCommand(), a.addCommand(), a.statusCommand(), a.lockCommand(), a.pushCommand(), a.pullCommand(), a.diffCommand(), a.checkCommand(), a.profileCommand(), a.driftCommand(), a.evaluateCommand(), a.benchCommand(),
 		a.registerCommand(), a.promoteCommand(), a.rollbackCommand(), a.holdCommand(), a.showCommand(), a.historyCommand(),
 		a.inspectCommand(), a.scanCommand(), a.verifyCommand(), a.doctorCommand(), a.gcCommand(), a.demoCommand(), a.schemaCommand(),
 	} {

@@ -1,92 +1,87 @@
-// Package evaluate computes a classifier's metrics from a file of its
-// predictions and decides gates on them.
+// Package evaluate says how good a model is, how sure one can be of it, and
+// whether it is better or worse than another: from files of predictions.
 //
-//	r, err := evaluate.Compute(ctx, evaluate.Spec{
-//		File: table.File{Name: "eval/predictions.parquet", Path: path},
-//		Key:  "id", Label: "label", Prediction: "prediction",
-//	})
-//	verdict, message, expected, observed := evaluate.Judge(*r, evaluate.Gate{Metric: "accuracy", Min: &bound})
+//	set, err := predictions.Read(ctx, spec)
+//	answer := evaluate.Judge(set, evaluate.Gate{Metric: "accuracy", Min: &bound})
 //
-// Metrics have scikit-learn's definitions. Where scikit-learn puts a zero (or
-// what zero_division says) for 0/0, and where rows are missing, ambiguous or
-// counted twice, a metric here is undefined and says why: it has no value
-// that a gate could pass on.
+//	pair := predictions.Join(candidate, baseline)
+//	answer := evaluate.JudgePair(pair, evaluate.Gate{Metric: "accuracy", Against: "#production", Margin: &margin})
+//	answer.Verdict // PASS, FAIL or INCONCLUSIVE, and answer.Reason says why
 //
-// # Labels
+// Whatever leaves a metric without a value, or a value without an interval, is
+// INCONCLUSIVE with the reason: no gate passes on a number that was made up,
+// and no result holds a NaN.
 //
-// A label is compared as text, with numbers in one form: 1, 1.0 and "1" are
-// the same label, whether they come from CSV, JSON lines or Parquet; so are
-// true, True and TRUE. Where one column has only true and false and the other
-// only 1 and 0, these are the same labels too. "01" is not 1. An empty text
-// and NaN are missing values.
+// # Intervals
 //
-// # Positive label
+// A gate's confidence is that of each bound: 0.95 by default. An interval has
+// both bounds and so a two-sided level of 0.90. Its method follows from what
+// the metric is; see infer for one model and inferDifference for two. Rows
+// that depend on each other (Sample.Cluster) are resampled by cluster whatever
+// the metric.
 //
-// precision, recall and f1 without a suffix are about one label: Spec.Positive
-// where it is set, also among more than two; otherwise 1, true or "positive"
-// among at most two. The suffixes .macro, .micro and .weighted average over
-// all labels that occur as label or prediction.
+// Two models that answer every row alike are not taken for certain: their
+// bounds are what so many equal rows leave room for.
+//
+// # Slices
+//
+// Every slice must hold, each at the gate's own confidence: an
+// intersection-union test (Berger 1982) needs no adjustment, and its price is
+// power, so that small slices are rather INCONCLUSIVE. A slice fails only where
+// it does after Holm's adjustment for all slices judged.
+//
+// # Numbers of rows
+//
+// RequiredN is a plan with a power of 0.8, in what N counts: how many rows tell
+// two equally good models from ones that differ by the margin, at the spread
+// seen. Where there are that many already, the difference seen is taken for
+// the true one.
+//
+// # Resampling
+//
+// Bootstraps are seeded, and say how many resamples they drew. Metrics of the
+// confusion matrix are resampled as a table of counts, 10,000 times; all others
+// row by row, 2,000 times, or fewer past 200,000 rows so that one gate costs
+// seconds and not hours.
 package evaluate
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"slices"
-	"strconv"
+	"errors"
+
 	"strings"
 
-	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/metric"
+	"github.com/waybill-dev/waybill/internal/predictions"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
-// Spec says where predictions stand and which columns hold what.
+// Spec says where one model's predictions stand and which columns hold what;
+// see predictions.Spec, which can say more.
 type Spec struct {
-	File table.File
-	// Key identifies a row; "" when rows have no key. With a key, a row that
-	// stands twice makes every metric undefined.
+	File       table.File
 	Key        string
-	Label      string // the truth
-	Prediction string // the predicted label; "" when the file has only scores
-	// Score is held to exist where it is named. No metric of this package
-	// reads it.
-	Score string
-	// Positive is the label that counts as positive: a string, int64, float64
-	// or bool. nil means 1, true or "positive".
-	Positive any
+	Label      string
+	Prediction string
+	Score      string
+	Positive   any
 }
 
-// MaxClasses is how many different labels a file may have. A file with more
-// has numbers to be estimated, not labels.
-const MaxClasses = 10_000
+// ColumnError says that a file lacks a column that Spec names.
+type ColumnError = predictions.ColumnError
 
-// MatrixClasses is up to how many labels Result has a confusion matrix.
-const MatrixClasses = 20
-
-// Result is what a file of predictions says about a model.
+// Result is what one model's predictions say.
 type Result struct {
-	N       int64             // rows
-	Metrics map[string]Metric // by name, all of Names
-	// Classes are the labels that occur, as label or prediction, sorted:
-	// numbers by value, then texts.
-	Classes []Class
-	// Positive is the label that precision, recall and f1 are about, "" when
-	// there is none.
-	Positive string
-	// Confusion[i][j] counts the rows of label Classes[i] predicted as
-	// Classes[j]; nil past MatrixClasses.
-	Confusion [][]int64
+	Set  *predictions.Set
+	N    int64
+	Task metric.Task
+	// Metrics has those that a lock notes, by name.
+	Metrics map[string]Metric
+	// Confusion is set for models that answer one of several classes.
+	Confusion *metric.Confusion
 	// Problems say why no metric is defined, one sentence each; none when the
 	// rows could be counted.
 	Problems []string
-}
-
-// Class is one label and how often it occurred.
-type Class struct {
-	Name      string
-	Labelled  int64 // rows that have it as label
-	Predicted int64 // rows that have it as prediction
-	Correct   int64 // rows that have it as both
 }
 
 // Metric is one number.
@@ -94,110 +89,86 @@ type Metric struct {
 	Value   float64
 	Defined bool
 	Reason  string // why it is undefined
-	// Hits of Of rows make a proportion, of which Interval can be asked. Of
-	// is 0 for metrics that are none, such as f1.
-	Hits, Of int64
 }
 
-// ColumnError says that the file lacks a column that Spec names.
-type ColumnError struct {
-	File    string
-	Role    string // "key", "label", "prediction", "score"
-	Column  string
-	Present []string
-}
-
-func (e *ColumnError) Error() string {
-	s := fmt.Sprintf("evaluate %s: has no column %q (%s)", e.File, e.Column, e.Role)
-	if near := ref.Nearest(e.Column, e.Present); near != "" {
-		s += fmt.Sprintf("; did you mean %q?", near)
-	}
-	shown := e.Present
-	if len(shown) > 20 {
-		shown = shown[:20]
-	}
-	quoted := make([]string, len(shown))
-	for i, name := range shown {
-		quoted[i] = strconv.Quote(clip(name))
-	}
-	s += "; it has " + strings.Join(quoted, ", ")
-	if more := len(e.Present) - len(shown); more > 0 {
-		s += fmt.Sprintf(" and %d more", more)
-	}
-	return s
-}
-
-// Compute reads the file once, in memory that grows only with the number of
-// keys (16 bytes each, and the set around them) and of different labels.
+// Compute reads a file of predictions and computes metrics.
 //
 // It returns a *ColumnError when a column is missing, a *table.DataError when
-// the contents cannot be read or are no labels, and what the system or ctx
-// gave otherwise. Whatever makes metrics undefined is no error: see
-// Result.Problems and Metric.Reason.
+// the contents cannot be read, and what the system or ctx gave otherwise.
+// Whatever makes metrics undefined is no error: see Result.Problems and
+// Metric.Reason.
 func Compute(ctx context.Context, s Spec) (*Result, error) {
-	if s.Label == "" {
-		return nil, fmt.Errorf("evaluate %s: no column of labels is named; set \"label:\" to one", s.File.Name)
-	}
-	if s.Label == s.Prediction {
-		return nil, fmt.Errorf("evaluate %s: label and prediction are the same column %q", s.File.Name, s.Label)
-	}
-	c, err := read(ctx, s)
+	set, err := predictions.Read(ctx, predictions.Spec{
+		Files: []table.File{s.File}, Key: s.Key, Label: s.Label, Prediction: s.Prediction, Score: s.Score, Positive: s.Positive,
+	})
 	if err != nil {
 		return nil, err
 	}
-	c.matchBooleans()
-	c.findMismatch()
-	r := &Result{N: c.rows, Problems: c.problems(s)}
-	r.Classes, r.Confusion = c.classes()
-	r.measure(s.Positive)
-	return r, nil
+	return Of(set), nil
 }
 
-// classes returns the labels that occur in their order, and the matrix.
-func (c *counts) classes() ([]Class, [][]int64) {
-	order := make([]int, 0, len(c.tally))
-	for i, t := range c.tally {
-		if t.Labelled > 0 || t.Predicted > 0 {
-			order = append(order, i)
+// Of computes the metrics of predictions.
+func Of(set *predictions.Set) *Result {
+	r := &Result{Set: set, N: set.N, Metrics: map[string]Metric{}, Problems: set.Problems}
+	if len(set.Problems) > 0 {
+		for _, name := range classNames() {
+			r.Metrics[name] = Metric{Reason: strings.Join(set.Problems, "; ")}
+		}
+		return r
+	}
+	s := set.Sample
+	r.Task = s.Task
+	if s.Label != nil && s.Prediction != nil {
+		r.Confusion = metric.Count(s)
+	}
+	for _, m := range noted(s.Task) {
+		v, err := r.value(m)
+		if err != nil {
+			r.Metrics[m.Name] = Metric{Reason: reasonOf(err)}
+			continue
+		}
+		r.Metrics[m.Name] = Metric{Value: v, Defined: true}
+	}
+	return r
+}
+
+// value computes a metric, from the confusion matrix where that decides it.
+func (r *Result) value(m *metric.Metric) (float64, error) {
+	if m.Count == nil || r.Confusion == nil || r.N == 0 {
+		return m.Value(r.Set.Sample)
+	}
+	return m.Count(r.Confusion)
+}
+
+func reasonOf(err error) string {
+	if u := (*metric.Undefined)(nil); errors.As(err, &u) {
+		return u.Reason
+	}
+	return err.Error()
+}
+
+// classNames are the metrics of one of several classes that locks note. They
+// stay the same from release to release: a lock changes when the model does.
+func classNames() []string {
+	names := []string{"accuracy"}
+	for _, name := range []string{"precision", "recall", "f1"} {
+		for _, suffix := range []string{"", ".macro", ".micro", ".weighted"} {
+			names = append(names, name+suffix)
 		}
 	}
-	slices.SortFunc(order, func(i, j int) int { return compareLabels(c.tally[i].Name, c.tally[j].Name) })
-	classes := make([]Class, len(order))
-	for i, at := range order {
-		classes[i] = c.tally[at]
+	return names
+}
+
+// noted are the metrics that a lock notes.
+func noted(task metric.Task) []*metric.Metric {
+	if task != metric.Binary && task != metric.Multiclass {
+		return metric.ForTask(task)
 	}
-	if c.matrix == nil {
-		return classes, nil
-	}
-	matrix := make([][]int64, len(order))
-	for i, label := range order {
-		matrix[i] = make([]int64, len(order))
-		for j, prediction := range order {
-			matrix[i][j] = c.matrix[label][prediction]
+	var out []*metric.Metric
+	for _, name := range classNames() {
+		if m, err := metric.Find(name, task); err == nil {
+			out = append(out, m)
 		}
 	}
-	return classes, matrix
-}
-
-// compareLabels orders numbers by value and before texts.
-func compareLabels(a, b string) int {
-	x, xNumber := number(a)
-	y, yNumber := number(b)
-	switch {
-	case xNumber && yNumber:
-		return cmp.Or(cmp.Compare(x, y), cmp.Compare(a, b))
-	case xNumber:
-		return -1
-	case yNumber:
-		return 1
-	}
-	return cmp.Compare(a, b)
-}
-
-// clip keeps what a file calls things from filling a message.
-func clip(s string) string {
-	if len(s) > 80 {
-		return strings.ToValidUTF8(s[:80], "") + "…"
-	}
-	return s
+	return out
 }

@@ -2,105 +2,220 @@ package evaluate
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/metric"
 	"github.com/waybill-dev/waybill/internal/report"
 )
 
-// Sections shows a result: the metrics that say something about a file with
-// these labels, why some are undefined, and the confusion matrix where there
-// are at most MatrixClasses labels. confidence is that of the intervals, 0 for
-// 0.95.
-func Sections(r Result, confidence float64) []report.Section {
+// maxLines is how many slices of a gate a section shows; the rest is counted.
+const maxLines = 40
+
+// Sections shows what one model's predictions say: metrics with intervals, why
+// some are undefined, and the confusion matrix where there are few classes.
+// confidence is that of each bound, 0 for 0.95.
+func Sections(r *Result, confidence float64) []report.Section {
+	if len(r.Problems) > 0 {
+		return []report.Section{report.TextSection("No metric is defined", strings.Join(r.Problems, "\n"))}
+	}
 	g := Gate{Confidence: confidence}
 	var rows [][]string
-	for _, name := range r.telling() {
-		rows = append(rows, r.row(name, g))
-	}
-	sections := []report.Section{report.TableSection("Metrics",
-		[]string{"Metric", ">Value", ">" + percent(g.confidence()) + " interval", ">n"}, rows)}
-	if why := r.undefined(); why != "" {
-		sections = append(sections, report.TextSection("Undefined metrics", why))
-	}
-	if r.Confusion == nil || len(r.Classes) == 0 || len(r.Problems) > 0 {
-		return sections
-	}
-	return append(sections, r.confusion())
-}
-
-// telling picks the metrics worth a line: with a positive label those about
-// it, without one the averages. .micro is always the accuracy.
-func (r *Result) telling() []string {
-	suffixes := []string{""}
-	if len(r.Classes) > 2 {
-		suffixes = []string{".macro", ".weighted"}
-		if r.Positive != "" {
-			suffixes = append(suffixes, "")
-		}
-	}
-	names := []string{"accuracy"}
-	for _, suffix := range suffixes {
-		for _, name := range []string{"precision", "recall", "f1"} {
-			names = append(names, name+suffix)
-		}
-	}
-	return names
-}
-
-func (r *Result) row(name string, g Gate) []string {
-	m := r.Metrics[name]
-	if !m.Defined {
-		return []string{name, "undefined", "", report.Thousands(r.N)}
-	}
-	if lower, upper, ok := m.Interval(g.confidence()); ok {
-		return []string{name, showBeside(m.Value), showBeside(lower) + " to " + showBeside(upper), report.Thousands(m.Of)}
-	}
-	return []string{name, showBeside(m.Value), "", report.Thousands(r.N)}
-}
-
-// undefined is a line for each reason why metrics shown have no value.
-func (r *Result) undefined() string {
 	var reasons []string
 	names := map[string][]string{}
-	for _, name := range r.telling() {
-		if m := r.Metrics[name]; !m.Defined {
-			if names[m.Reason] == nil {
-				reasons = append(reasons, m.Reason)
+	for _, c := range MeasureAll(r.Set.Sample, confidence) {
+		interval, value := "", "undefined"
+		if c.Candidate == nil {
+			reason := strings.TrimPrefix(c.Reason, c.Metric+" is undefined: ")
+			if names[reason] == nil {
+				reasons = append(reasons, reason)
 			}
-			names[m.Reason] = append(names[m.Reason], name)
+			names[reason] = append(names[reason], c.Metric)
+		} else {
+			value = showBeside(*c.Candidate)
 		}
+		if c.Interval != nil {
+			interval = showBeside(c.Interval.Lower) + " to " + showBeside(c.Interval.Upper)
+		}
+		rows = append(rows, []string{c.Metric, value, interval, report.Thousands(c.N)})
 	}
-	lines := make([]string, len(reasons))
+	out := []report.Section{report.TableSection("Metrics", []string{"Metric", ">Value", ">" + percent(g.level()) + " interval", ">n"}, rows)}
 	for i, reason := range reasons {
-		lines[i] = strings.Join(names[reason], ", ") + ": " + reason
+		reasons[i] = strings.Join(names[reason], ", ") + ": " + reason
 	}
-	return strings.Join(lines, "\n")
+	if len(reasons) > 0 {
+		out = append(out, report.TextSection("Undefined metrics", strings.Join(reasons, "\n")))
+	}
+	return append(out, matrixSection(r.Confusion)...)
 }
 
-func (r *Result) confusion() report.Section {
-	titles := []string{"Label \\ prediction"}
-	for _, c := range r.Classes {
-		titles = append(titles, ">"+short(c.Name))
+// matrixSection is the confusion matrix of the classes that occur.
+func matrixSection(c *metric.Confusion) []report.Section {
+	if c == nil || c.Cells == nil || c.N == 0 {
+		return nil
 	}
-	rows := make([][]string, len(r.Classes))
-	for i, c := range r.Classes {
-		rows[i] = []string{short(c.Name)}
-		for _, n := range r.Confusion[i] {
-			rows[i] = append(rows[i], report.Thousands(n))
+	k := len(c.Classes)
+	var occur []int
+	for i := range k {
+		if c.Labelled[i]+c.Predicted[i] > 0 {
+			occur = append(occur, i)
 		}
+	}
+	m := &report.Matrix{Row: "Label", Column: "Prediction"}
+	for _, i := range occur {
+		m.Labels = append(m.Labels, clip(c.Classes[i]))
+		row := make([]int64, len(occur))
+		for at, j := range occur {
+			row[at] = c.Cells[i*k+j]
+		}
+		m.Counts = append(m.Counts, row)
 	}
 	title := "Confusion matrix"
-	if r.Positive != "" {
-		title = fmt.Sprintf("Confusion matrix (positive: %s)", short(r.Positive))
+	if c.Positive >= 0 {
+		title = fmt.Sprintf("Confusion matrix (positive: %s)", clip(c.Classes[c.Positive]))
 	}
-	return report.TableSection(title, titles, rows)
+	return []report.Section{{Title: title, Matrix: m}}
 }
 
-// short fits a label into the head of a column.
-func short(name string) string {
-	runes := []rune(name)
-	if len(runes) > 24 {
-		return string(runes[:23]) + "…"
+// CurveSections draws the ROC, precision-recall and calibration curves of the
+// candidate, with those of the baseline where there is one.
+func CurveSections(candidate, baseline *metric.Sample) []report.Section {
+	if candidate == nil || candidate.Task != metric.Binary || candidate.Score == nil || candidate.N == 0 || candidate.Positive < 0 {
+		return nil
 	}
-	return name
+	share := func(label string) report.Axis { return report.Axis{Label: label, Low: 0, High: 1} }
+	roc := &report.Curves{X: share("False positive rate"), Y: share("True positive rate"), Diagonal: true}
+	pr := &report.Curves{X: share("Recall"), Y: share("Precision")}
+	calibration := &report.Curves{X: share("Mean score"), Y: share("Share of positives"), Diagonal: true}
+	for _, of := range []struct {
+		label string
+		s     *metric.Sample
+	}{{"candidate", candidate}, {"baseline", baseline}} {
+		if of.s == nil || of.s.Score == nil {
+			continue
+		}
+		add := func(c *report.Curves, x, y []float64, points bool) {
+			if len(x) > 0 && len(x) == len(y) {
+				c.Lines = append(c.Lines, report.Line{Label: of.label, X: x, Y: y, Points: points})
+			}
+		}
+		x, y := metric.ROC(of.s)
+		add(roc, x, y, false)
+		x, y = metric.PrecisionRecall(of.s)
+		add(pr, x, y, false)
+		x, y = nil, nil
+		for _, bin := range metric.Calibration(of.s, 10) {
+			if bin.N > 0 {
+				x, y = append(x, bin.Mean), append(y, bin.Rate)
+			}
+		}
+		add(calibration, x, y, true)
+	}
+	var out []report.Section
+	for _, c := range []struct {
+		title  string
+		curves *report.Curves
+	}{{"ROC curve", roc}, {"Precision and recall", pr}, {"Calibration", calibration}} {
+		if len(c.curves.Lines) > 0 {
+			out = append(out, report.Section{Title: c.title, Curves: c.curves})
+		}
+	}
+	return out
+}
+
+// GateSections shows what gates say: a table of all of them, one of each
+// gate's slices, those that matter first, and the differences as intervals.
+func GateSections(answers []*Answer) []report.Section {
+	if len(answers) == 0 {
+		return nil
+	}
+	var rows [][]string
+	for _, a := range answers {
+		rows = append(rows, row(&a.Comparison, a.Metric))
+	}
+	titles := []string{"", ">Baseline", ">Candidate", ">Difference (interval)", ">Margin", "Verdict"}
+	head := func(first string) []string { return append([]string{first}, titles[1:]...) }
+	out := []report.Section{report.TableSection("Gates", head("Metric"), rows)}
+	for _, a := range answers {
+		out = append(out, sliceSection(a, fmt.Sprintf("%s by slice", a.Metric), head("Slice"), a.Slices)...)
+		out = append(out, sliceSection(a, fmt.Sprintf("%s: worst slices found (exploratory, decides nothing)", a.Metric), head("Slice"), a.Exploratory)...)
+	}
+	return append(out, intervalSections(answers)...)
+}
+
+func sliceSection(a *Answer, title string, head []string, all []Comparison) []report.Section {
+	if len(all) == 0 {
+		return nil
+	}
+	var rows [][]string
+	for i := range all[:min(len(all), maxLines)] {
+		rows = append(rows, row(&all[i], all[i].Slice))
+	}
+	s := report.TableSection(title, head, rows)
+	s.Table.Omitted = len(all) - len(rows)
+	return []report.Section{s}
+}
+
+func row(c *Comparison, label string) []string {
+	digits := 4
+	if c.Interval != nil {
+		digits = max(digits-1, spread(&inference{lower: c.Interval.Lower, upper: c.Interval.Upper}, 0))
+	}
+	value := func(v *float64) string {
+		if v == nil {
+			return "–"
+		}
+		return decimal(*v, digits)
+	}
+	difference, margin := "–", "–"
+	switch {
+	case c.Difference != nil && c.Interval != nil:
+		difference = fmt.Sprintf("%s (%s to %s)", signed(*c.Difference, digits), signed(c.Interval.Lower, digits), signed(c.Interval.Upper, digits))
+	case c.Difference != nil:
+		difference = signed(*c.Difference, digits)
+	case c.Interval != nil:
+		difference = fmt.Sprintf("(%s to %s)", decimal(c.Interval.Lower, digits), decimal(c.Interval.Upper, digits))
+	}
+	if c.Margin != nil {
+		if margin = showBound(*c.Margin); len(margin) > 8 { // of a relative one
+			margin = decimal(*c.Margin, digits)
+		}
+	}
+	return []string{label, value(c.Baseline), value(c.Candidate), difference, margin, string(c.Verdict)}
+}
+
+// intervalSections draw differences, those of shares and the like on one
+// scale, and those of other metrics each on its own.
+func intervalSections(answers []*Answer) []report.Section {
+	shares := report.Section{Title: "Differences", Intervals: &report.Intervals{Unit: "candidate − baseline"}}
+	var others []report.Section
+	for _, a := range answers {
+		var rows []report.Interval
+		wide := false
+		whole := a.Comparison
+		whole.Verdict = a.own
+		for _, c := range slices.Concat([]Comparison{whole}, a.Slices) {
+			if c.Difference == nil || c.Interval == nil || len(rows) > maxLines {
+				continue
+			}
+			label := c.Metric
+			if c.Slice != "" {
+				label += ", " + c.Slice
+			}
+			wide = wide || math.Max(-c.Interval.Lower, c.Interval.Upper) > 1
+			rows = append(rows, report.Interval{Label: label, Value: *c.Difference, Lower: c.Interval.Lower, Upper: c.Interval.Upper, Limit: c.Limit, Verdict: c.Verdict})
+		}
+		switch {
+		case len(rows) == 0:
+		case wide:
+			others = append(others, report.Section{Title: "Difference of " + a.Metric, Intervals: &report.Intervals{Unit: shares.Intervals.Unit, Rows: rows}})
+		default:
+			shares.Intervals.Rows = append(shares.Intervals.Rows, rows...)
+		}
+	}
+	if len(shares.Intervals.Rows) > 0 {
+		others = slices.Insert(others, 0, shares)
+	}
+	return others
 }

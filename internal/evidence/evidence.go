@@ -33,6 +33,7 @@ const (
 	Predictions = "predictions" // of a model on a dataset's rows
 	Profile     = "profile"     // of a dataset's columns
 	Report      = "report"      // findings of the check groups
+	Results     = "results"     // files that checks of an evaluation read
 )
 
 // The artifact type of a kind is typePrefix + kind + typeSuffix.

@@ -52,8 +52,8 @@ type Result struct {
 	// Encoding is nil for a dataset in packs: pushing makes it, and Packed puts
 	// it into the lock.
 	Encoding *artifact.Encoding
-	// Evidence is to be attached to the encoding. Predictions that were made
-	// with other weights are not among it.
+	// Evidence is to be attached to the encoding. Predictions and results that
+	// were made with other weights are not among it.
 	Evidence []evidence.Item
 	Stale    []Stale // by role
 }
@@ -68,8 +68,9 @@ type Stale struct {
 //
 // The lineage is captured when the content digest is not that of the previous
 // lock, and kept as it is otherwise: old weights never saw new data. Predictions
-// that are unchanged stay bound to the weights they were made with. With
-// Options.TrainedOn only the roles it is about change in a lineage that is kept.
+// and result files that are unchanged stay bound to the weights they were made
+// with. With Options.TrainedOn only the roles it is about change in a lineage
+// that is kept.
 //
 // What a person can mend by a command or in a manifest is workspace.ErrUsage.
 func Compute(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, opts Options) (*Result, error) {
@@ -90,7 +91,7 @@ func Compute(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, 
 		c.Lock.Encoding = c.Previous.Encoding
 	}
 	if a.Model != nil {
-		for _, step := range []func(context.Context) error{c.facts, c.lineage, c.predictions} {
+		for _, step := range []func(context.Context) error{c.facts, c.lineage, c.predictions, c.results} {
 			if err := step(ctx); err != nil {
 				return nil, err
 			}

@@ -145,7 +145,7 @@ func TestFirstLock(t *testing.T) {
 	if l.Facts == nil || l.Facts.Format != "safetensors" || l.Facts.Parameters != 2 || l.Facts.Dtypes["F32"] != 2 || l.Facts.Interface == nil {
 		t.Errorf("facts: %+v", l.Facts)
 	}
-	if got := l.Metrics["accuracy"]; got != 0.666666667 || len(l.Metrics) != 4 {
+	if got := l.Metrics["accuracy"]; got != 0.666666667 || len(l.Metrics) != 6 {
 		t.Errorf("metrics: %v", l.Metrics)
 	}
 	e := l.Evidence[evidence.Predictions]
@@ -258,5 +258,27 @@ func TestTakeSide(t *testing.T) {
 		if _, err := lock.TakeSide([]byte(bad), true); !errors.Is(err, workspace.ErrUsage) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// Labels may stand in the evaluation dataset alone. A clone without its files
+// keeps the metrics that are known of these predictions.
+func TestLabelsOfTheDataset(t *testing.T) {
+	tr := newTree(t)
+	tr.write("data/test.csv", "id,label\n1,1\n2,0\n3,1\n4,0\n")
+	tr.write("m/p.csv", "id,prediction\n1,1\n2,0\n3,0\n4,0\n")
+	tr.lock("reviews")
+	if got := tr.lock("sentiment").Lock.Metrics["accuracy"]; got != 0.75 {
+		t.Fatalf("accuracy %v", got)
+	}
+	if err := os.Remove(filepath.Join(tr.dir, "data", "test.csv")); err != nil {
+		t.Fatal(err)
+	}
+	if got := tr.lock("sentiment").Lock.Metrics["accuracy"]; got != 0.75 {
+		t.Errorf("without the dataset's files: accuracy %v", got)
+	}
+	tr.write("m/p.csv", "id,prediction\n1,1\n2,0\n3,0\n4,1\n")
+	if got := tr.lock("sentiment").Lock.Metrics; got != nil {
+		t.Errorf("other predictions, no labels at hand: %v", got)
 	}
 }

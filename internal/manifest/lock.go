@@ -73,6 +73,9 @@ type EvidenceRef struct {
 	Size    int64      `json:"size"`
 	Model   ref.Digest `json:"model,omitempty"`   // content digest
 	Dataset ref.Digest `json:"dataset,omitempty"` // content digest
+	// Files are those of evidence that has several. Each is bound to weights of
+	// its own: one that was made anew does not make the others new.
+	Files []EvidenceFile `json:"files,omitempty"`
 }
 
 // Lineage is what a model was made from, captured when its content digest

@@ -70,16 +70,10 @@ func (e EvidenceRef) check() error {
 	if err := checkOptionalDigest("dataset", e.Dataset); err != nil {
 		return err
 	}
-	if e.File == "" {
-		return nil
+	if err := e.checkFiles(); err != nil || e.File == "" {
+		return err
 	}
-	// Predictions may stand elsewhere in the repository; who opens them keeps
-	// to its root.
-	file := strings.TrimPrefix(e.File, "/")
-	for strings.HasPrefix(file, "../") {
-		file = file[3:]
-	}
-	return CheckPath(file)
+	return checkRepositoryName(e.File)
 }
 
 func (l *Lineage) check() error {

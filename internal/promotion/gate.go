@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/waybill-dev/waybill/internal/check"
 	"github.com/waybill-dev/waybill/internal/ledger"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/report"
@@ -33,6 +34,11 @@ func (g *gate) judge(ctx context.Context) (*report.Report, error) {
 	if g.action == "promote" {
 		findings = append(findings, g.from(), g.older())
 		findings = append(findings, g.requires()...)
+		compared, err := g.compared(ctx)
+		if err != nil {
+			return nil, err
+		}
+		findings = append(findings, compared...)
 	}
 	content, err := encoding(ctx, g.w, g.a.Name, g.version.ContentDigest, g.version.Digest)
 	if err != nil {
@@ -191,6 +197,18 @@ func (g *gate) requires() []report.Finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// compared decides again, against what the stages hold now, the gates of a model
+// that compare it with other versions: since it was registered, another version
+// may have come there. Only a stage that requires the evaluation asks.
+func (g *gate) compared(ctx context.Context) ([]report.Finding, error) {
+	if !slices.Contains(g.stage.Requires, report.GroupEvaluation) {
+		return nil, nil
+	}
+	return check.Compared(ctx, g.w, workspace.Resolved{
+		Name: g.a.Name, Version: g.version.Version, ContentDigest: g.version.ContentDigest, Digest: g.version.Digest, Commit: g.version.Commit,
+	})
 }
 
 func (g *gate) ociTag(ctx context.Context) (report.Finding, error) {
