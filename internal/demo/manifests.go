@@ -31,6 +31,7 @@ interface:
 evaluation: {predictions: eval/predictions.csv, key: id, label: label, prediction: prediction, score: score}
 gates:
   - {metric: accuracy, min: 0.60}
+  - {metric: accuracy, notWorseThan: "#production", margin: 0.05, firstRelease: allow}
 checks:
   - {check: files.size, max: 20MB}
 `
