@@ -63,6 +63,7 @@ var mayImport = map[string]string{
 	"modeldiff":   "modelfile compat manifest report ref",
 	"modelcheck":  "compat modelfile modelscan card license pii manifest report ref schemas",
 	"imagecheck":  "table manifest report ref schemas",
+	"policy":      "manifest report ref",
 	"workspace":   "gitrepo manifest ledger registry cas ref report canonical",
 	"lock":        "artifact modelfile profile metric predictions table workspace evidence manifest registry cas ref report canonical",
 	"check":       "evalcheck metric predictions compat modelfile datacheck imagecheck dataprofile profile registry modelcheck evaluate table workspace evidence artifact transfer lock manifest ref report canonical",

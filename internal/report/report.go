@@ -49,6 +49,7 @@ const (
 	GroupEvaluation = "evaluation" // gates on metrics
 	GroupLineage    = "lineage"    // the lock tells where the bytes come from
 	GroupPromotion  = "promotion"  // conditions of entering a stage
+	GroupPolicy     = "policy"     // what a change of manifests loosens
 	GroupState      = "state"      // ledger, tags, locks and registry agree
 )
 
