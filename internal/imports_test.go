@@ -23,7 +23,7 @@ const module = "github.com/waybill-dev/waybill/"
 // pure packages hold words and arithmetic: the same input gives the same
 // output everywhere, so they know no files, no network and no clock. Every
 // package above them may speak in their words.
-var pure = []string{"canonical", "ledger", "license", "metric", "minhash", "ref", "report", "stats"}
+var pure = []string{"canonical", "forge", "ledger", "license", "metric", "minhash", "ref", "report", "stats"}
 
 // mayImport lists, for each package, the packages of this module that it may
 // import. A new package is added here and in docs/architecture.md.
@@ -32,6 +32,9 @@ var mayImport = map[string]string{
 	"ledger":  "ref canonical",
 	"render":  "report",
 	"schemas": "",
+
+	"action":            "report",
+	"action/runnertest": "",
 
 	"cas":       "ref canonical report",
 	"gitrepo":   "ref canonical report",
@@ -54,21 +57,25 @@ var mayImport = map[string]string{
 	"evidence":    "registry report manifest ref canonical",
 	"artifact":    "transfer evidence modelfile table manifest registry cas ref report canonical",
 
-	"odcs":        "manifest ref",
-	"datacheck":   "odcs profile table stats minhash drift pii manifest report ref schemas",
-	"infer":       "profile table manifest report",
-	"dataprofile": "profile table evidence registry manifest ref report canonical",
-	"datadiff":    "profile table manifest report ref",
-	"compat":      "modelfile manifest report",
-	"modeldiff":   "modelfile compat manifest report ref",
-	"modelcheck":  "compat modelfile modelscan card license pii manifest report ref schemas",
-	"imagecheck":  "table manifest report ref schemas",
-	"policy":      "manifest report ref",
-	"workspace":   "gitrepo manifest ledger registry cas ref report canonical",
-	"lock":        "artifact modelfile profile metric predictions table workspace evidence manifest registry cas ref report canonical",
-	"check":       "evalcheck metric predictions compat modelfile datacheck imagecheck dataprofile profile registry modelcheck evaluate table workspace evidence artifact transfer lock manifest ref report canonical",
-	"promotion":   "compat workspace check evidence ledger artifact lock manifest ref report canonical",
-	"doctor":      "workspace artifact ledger evidence lock manifest ref report canonical",
+	"odcs":         "manifest ref",
+	"datacheck":    "odcs profile table stats minhash drift pii manifest report ref schemas",
+	"infer":        "profile table manifest report",
+	"dataprofile":  "profile table evidence registry manifest ref report canonical",
+	"datadiff":     "profile table manifest report ref",
+	"compat":       "modelfile manifest report",
+	"modeldiff":    "modelfile compat manifest report ref",
+	"modelcheck":   "compat modelfile modelscan card license pii manifest report ref schemas",
+	"imagecheck":   "table manifest report ref schemas",
+	"policy":       "manifest report ref",
+	"workspace":    "gitrepo manifest ledger registry cas ref report canonical",
+	"lock":         "artifact modelfile profile metric predictions table workspace evidence manifest registry cas ref report canonical",
+	"check":        "evalcheck metric predictions compat modelfile datacheck imagecheck dataprofile profile registry modelcheck evaluate table workspace evidence artifact transfer lock manifest ref report canonical",
+	"changes":      "artifact transfer datadiff modeldiff modelfile compat workspace manifest ref report",
+	"forge":        "",
+	"forge/github": "forge", "forge/local": "forge",
+	"review":    "changes check promotion policy workspace ledger forge render datadiff modeldiff artifact manifest evidence schemas ref report",
+	"promotion": "compat workspace check evidence ledger artifact lock manifest ref report canonical",
+	"doctor":    "workspace artifact ledger evidence lock manifest ref report canonical",
 
 	"demo":         "modelfile table stats manifest ref canonical report testregistry",
 	"testregistry": "registry ref",
@@ -80,18 +87,20 @@ const everything = "*"
 
 // forTests are packages that production code does not import; demo shows what
 // they show.
-var forTests = []string{"testregistry"}
+var forTests = []string{"action/runnertest", "testregistry"}
 
 // owners are the packages that alone speak a format or protocol: whoever else
 // needs it asks them. A path stands for all below it, in every major version.
 var owners = map[string]string{
 	"github.com/go-git":               "gitrepo",
 	"oras.land":                       "registry testregistry",
+	"github.com/google/go-github":     "forge/github",
 	"github.com/parquet-go":           "table",
-	"github.com/xeipuuv/gojsonschema": "manifest",
+	"github.com/xeipuuv/gojsonschema": "manifest review",
 	"github.com/spf13/cobra":          "cli",
 	"github.com/spf13/pflag":          "cli",
 	"golang.org/x/term":               "cli",
+	"github.com/sethvargo":            "action",
 	"log":                             "cli cmd/waybill",
 	"golang.org/x/image":              "imagecheck",
 	"testing":                         "testregistry",

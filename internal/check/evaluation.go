@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/waybill-dev/waybill/internal/artifact"
+	"github.com/waybill-dev/waybill/internal/evalcheck"
 	"github.com/waybill-dev/waybill/internal/evaluate"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/manifest"
@@ -25,7 +26,8 @@ type evaluation struct {
 	t       Target
 	scratch *scratch
 
-	set       *testSet // nil when no evaluation dataset is declared
+	checks    []manifest.CheckSpec // those of package evalcheck to be run
+	set       *testSet             // nil when no evaluation dataset is declared
 	candidate *predictions.Set
 	pairs     map[string]*paired // by reference
 }
@@ -34,58 +36,106 @@ type evaluation struct {
 type paired struct {
 	other *other
 	pair  *predictions.Pair
-	// baseline are the same rows' predictions before they were paired.
-	why *cannot
+	why   *cannot
 }
 
-// evaluateModel judges the gates of a model and shows what its predictions say.
+// evaluateModel judges the gates of a model and its checks of evaluation, and
+// shows what its predictions say.
 func evaluateModel(ctx context.Context, w *workspace.Workspace, t Target) ([]report.Finding, []report.Section, error) {
-	a := t.Artifact
-	if a.Model.Evaluation == nil && len(a.Model.Gates) == 0 {
-		return nil, nil, nil
-	}
 	e := &evaluation{w: w, t: t, scratch: &scratch{}, pairs: map[string]*paired{}}
-	findings, sections, err := e.run(ctx)
-	var why *cannot
-	if errors.As(err, &why) {
-		f := e.finding("evaluation.predictions")
-		f.Verdict, f.Message, f.Hint = report.Inconclusive, why.message, why.hint
-		findings, err = []report.Finding{f}, nil
+	e.checks, _ = evalcheck.Divide(t.Artifact)
+	return e.all(ctx)
+}
+
+func (e *evaluation) all(ctx context.Context) ([]report.Finding, []report.Section, error) {
+	a := e.t.Artifact
+	var findings []report.Finding
+	var sections []report.Section
+	why := cannotf("add evaluation: to "+a.Path, "the model has no evaluation: that says where its predictions stand")
+	if a.Model.Evaluation != nil || len(a.Model.Gates) > 0 {
+		var err error
+		if findings, sections, err = e.run(ctx); errors.As(err, &why) {
+			f := e.finding("evaluation.predictions")
+			f.Verdict, f.Message, f.Hint = report.Inconclusive, why.message, why.hint
+			findings, err = []report.Finding{f}, nil
+		}
+		if err != nil {
+			return nil, nil, errors.Join(err, e.scratch.remove())
+		}
+	}
+	if len(e.checks) > 0 {
+		more, shown, err := evalcheck.Run(ctx, a, e.checks, e.env(why))
+		if err != nil {
+			return nil, nil, errors.Join(err, e.scratch.remove())
+		}
+		findings, sections = append(findings, more...), append(sections, shown...)
 	}
 	for i := range sections {
 		sections[i].Title = a.Name + ": " + sections[i].Title
 	}
-	return findings, sections, errors.Join(err, e.scratch.remove())
+	return findings, sections, e.scratch.remove()
 }
 
-// Compared decides again, as things are now, the gates by which a registered
-// version is compared with other versions: what it was compared with when it
-// was registered may not be what it would replace. It reads evidence alone, not
-// the weights. There are no findings when no gate compares.
+// env is what the checks of the catalog look at. why says why there are no
+// predictions, when there are none.
+func (e *evaluation) env(why *cannot) evalcheck.Env {
+	public := func(c *cannot) *evalcheck.Cannot { return &evalcheck.Cannot{Message: c.message, Hint: c.hint} }
+	return evalcheck.Env{
+		Candidate: e.candidate,
+		Why:       public(why),
+		Samples:   e.w.Project.Samples,
+		Pair: func(ctx context.Context, reference string) (*evalcheck.Other, error) {
+			r, err := ref.ParseRelative(reference, e.t.Artifact.Name)
+			if err != nil {
+				return nil, public(cannotf("", "%v", err))
+			}
+			p, err := e.paired(ctx, r)
+			switch {
+			case err != nil:
+				return nil, err
+			case p.why != nil:
+				return nil, public(p.why)
+			}
+			return &evalcheck.Other{Name: p.other.name, Pair: p.pair, First: p.other.first, Itself: p.other.itself}, nil
+		},
+		File: func(name string) (table.File, error) {
+			f, why := e.t.result(name)
+			if why != nil {
+				return f, public(why)
+			}
+			return f, nil
+		},
+	}
+}
+
+// Compared decides again, as things are now, the gates and checks by which a
+// registered version is compared with other versions: what it was compared with
+// when it was registered may not be what it would replace. It reads evidence
+// alone, not the weights. There are no findings when nothing is compared.
 func Compared(ctx context.Context, w *workspace.Workspace, what workspace.Resolved) ([]report.Finding, error) {
 	e := &evaluation{w: w, scratch: &scratch{}, pairs: map[string]*paired{}}
 	a, lock, err := e.lockOf(what)
 	if err != nil {
 		return nil, err
 	}
-	if a.Model == nil || !slices.ContainsFunc(a.Model.Gates, func(g manifest.Gate) bool { _, ok := compared(g); return ok }) {
+	if a.Model == nil {
+		return nil, nil
+	}
+	e.checks, _ = evalcheck.Divide(a)
+	e.checks = slices.DeleteFunc(slices.Clone(e.checks), func(s manifest.CheckSpec) bool { return s.Params["against"] == nil })
+	compares := func(g manifest.Gate) bool { _, ok := compared(g); return ok }
+	if len(e.checks) == 0 && !slices.ContainsFunc(a.Model.Gates, compares) {
 		return nil, nil
 	}
 	e.t = Target{Artifact: a, Lock: lock, Content: what.ContentDigest, Commit: what.Commit}
 	if err := e.own(ctx, what); err != nil {
 		return nil, errors.Join(err, e.scratch.remove())
 	}
-	findings, _, err := evaluateModel(ctx, w, e.t)
+	findings, _, err := e.all(ctx)
 	return slices.DeleteFunc(findings, func(f report.Finding) bool {
-		i := slices.IndexFunc(a.Model.Gates, func(g manifest.Gate) bool {
-			return f.Location != nil && g.Pos.Location() != nil && *g.Pos.Location() == *f.Location
-		})
-		if i < 0 {
-			return false
-		}
-		_, compares := compared(a.Model.Gates[i])
-		return !compares
-	}), errors.Join(err, e.scratch.remove())
+		i := slices.IndexFunc(a.Model.Gates, func(g manifest.Gate) bool { return f.Location != nil && *g.Pos.Location() == *f.Location })
+		return i >= 0 && !compares(a.Model.Gates[i])
+	}), err
 }
 
 // own fetches the predictions that were pushed with the version under test.
@@ -180,7 +230,7 @@ func (e *evaluation) read(ctx context.Context, f table.File, ev *manifest.Evalua
 		for _, g := range e.t.Artifact.Model.Gates {
 			specs = append(specs, g.Slices...)
 		}
-		s.Columns = evaluate.SliceColumns(specs)
+		s.Columns = evaluate.SliceColumns(append(specs, evalcheck.Columns(e.checks)...))
 	}
 	set, err := predictions.Read(ctx, s)
 	var data *table.DataError

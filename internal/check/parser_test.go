@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/datacheck"
+	"github.com/waybill-dev/waybill/internal/evalcheck"
 	"github.com/waybill-dev/waybill/internal/imagecheck"
 	"github.com/waybill-dev/waybill/internal/modelcheck"
 	"github.com/waybill-dev/waybill/schemas"
@@ -26,4 +27,5 @@ func TestParser(t *testing.T) {
 	try("Dataset", "dataset.yaml", datacheck.Schemas())
 	try("Dataset", "dataset.yaml", imagecheck.Schemas())
 	try("Model", "model.yaml", modelcheck.Schemas())
+	try("Model", "model.yaml", evalcheck.Schemas())
 }

@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/waybill-dev/waybill/internal/datacheck"
+	"github.com/waybill-dev/waybill/internal/evalcheck"
 	"github.com/waybill-dev/waybill/internal/imagecheck"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/modelcheck"
@@ -37,7 +38,9 @@ func one(ctx context.Context, w *workspace.Workspace, t Target) ([]report.Findin
 	if t.Artifact.Dataset != nil {
 		return data(ctx, w, t)
 	}
-	findings, err := modelcheck.Run(ctx, t.Artifact, t.Dir, t.Files, surroundings(w, t))
+	of := *t.Artifact // what is not about its evaluation
+	_, of.Checks = evalcheck.Divide(t.Artifact)
+	findings, err := modelcheck.Run(ctx, &of, t.Dir, t.Files, surroundings(w, t))
 	if err != nil {
 		return nil, nil, err
 	}

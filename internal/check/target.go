@@ -16,6 +16,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/artifact"
 	"github.com/waybill-dev/waybill/internal/datacheck"
+	"github.com/waybill-dev/waybill/internal/evalcheck"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/imagecheck"
 	"github.com/waybill-dev/waybill/internal/manifest"
@@ -28,7 +29,7 @@ import (
 
 // Parser reads manifests with the parameters of all check catalogs.
 func Parser() (*manifest.Parser, error) {
-	return manifest.NewParser(modelcheck.Schemas(), slices.Concat(datacheck.Schemas(), imagecheck.Schemas()))
+	return manifest.NewParser(slices.Concat(modelcheck.Schemas(), evalcheck.Schemas()), slices.Concat(datacheck.Schemas(), imagecheck.Schemas()))
 }
 
 // Target is an artifact with the bytes to check.
@@ -44,6 +45,9 @@ type Target struct {
 	// PredictionsDigest is that of its bytes.
 	Predictions       string
 	PredictionsDigest ref.Digest
+	// Results are the files that checks of an evaluation name, by
+	// manifest.ResultFile.Name; result says of one why it cannot serve.
+	Results map[string]Result
 }
 
 // Table says how one of the artifact's files is read as a table.
@@ -100,6 +104,9 @@ func Working(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact) 
 			return t, err
 		}
 	}
+	if a.Model != nil {
+		return t, t.workingResults(ctx, w)
+	}
 	return t, nil
 }
 
@@ -136,8 +143,8 @@ func setSplits(files []manifest.File, a *manifest.Artifact, lock *manifest.Lock)
 const maxPredictions = 8 << 30
 
 // Fetched pulls what the lock names into dir, verified, with the predictions
-// that are evidence about it: the bytes a version is made of, whatever the
-// working tree holds.
+// and results that are evidence about it: the bytes a version is made of,
+// whatever the working tree holds.
 func Fetched(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, lock *manifest.Lock, dir string) (Target, error) {
 	t := Target{Artifact: a, Dir: dir, Lock: lock, Content: lock.ContentDigest}
 	if !lock.Pushed() {
@@ -160,6 +167,9 @@ func Fetched(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, 
 	}
 	t.Files = remote.Files
 	setSplits(t.Files, a, lock)
+	if err := t.fetchedResults(ctx, repo, remote.Desc, filepath.Dir(dir)); err != nil {
+		return t, err
+	}
 	want, ok := lock.Evidence[evidence.Predictions]
 	if !ok {
 		return t, nil

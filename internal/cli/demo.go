@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"github.com/waybill-dev/waybill/internal/datacheck"
 	"github.com/waybill-dev/waybill/internal/demo"
+	"github.com/waybill-dev/waybill/internal/evalcheck"
 	"github.com/waybill-dev/waybill/internal/imagecheck"
 	"github.com/waybill-dev/waybill/internal/modelcheck"
 	"github.com/waybill-dev/waybill/schemas"
@@ -66,7 +67,7 @@ func (a *app) schemaCommand() *cobra.Command {
 			case "project":
 				data = schemas.Project()
 			case "model":
-				data, err = schemas.Model(modelcheck.Schemas())
+				data, err = schemas.Model(slices.Concat(modelcheck.Schemas(), evalcheck.Schemas()))
 			case "dataset":
 				data, err = schemas.Dataset(slices.Concat(datacheck.Schemas(), imagecheck.Schemas()))
 			}

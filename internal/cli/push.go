@@ -28,7 +28,7 @@ func (a *app) pushCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "push [NAME…]",
 		Short: "Bring bytes, predictions and profiles to the registry and write the locks",
-		Long: `Uploads what the registry does not have, attaches predictions and the profiles of tables as evidence, and then writes the
+		Long: `Uploads what the registry does not have, attaches predictions, result files and the profiles of tables as evidence, and then writes the
 lock: a push that is cut off leaves the lock as it was, and running it again sends only the rest. Without names: everything.
 Only tables that changed are profiled; checks that compare with this version then need not fetch it.
 How a registry takes uploads is chosen by its host; --profile and --chunk are for hosts that stand before others.`,

@@ -116,7 +116,7 @@ func TestAlike(t *testing.T) {
 	}
 	p := with(binary(half, half, rising), half, rising)
 	for name, method := range map[string]string{
-		"accuracy": "Newcombe paired", "roc_auc": "Clopper-Pearson of pairs", "f1": "rule of three", "brier": "rule of three", "average_precision": "rule of three",
+		"accuracy": "Newcombe and Tango paired", "roc_auc": "Clopper-Pearson of pairs", "f1": "rule of three", "brier": "rule of three", "average_precision": "rule of three",
 	} {
 		a := evaluate.JudgePair(p, evaluate.Gate{Metric: name, Against: "old", Margin: to(0.1), Resampling: evaluate.Resampling{Resamples: 300}})
 		if a.Verdict != report.Pass || a.Method != method || *a.Difference != 0 {

@@ -3,7 +3,6 @@ package evaluate_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -11,21 +10,22 @@ import (
 	"testing"
 
 	"github.com/waybill-dev/waybill/internal/evaluate"
+	"github.com/waybill-dev/waybill/internal/predictions"
 	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
-func ExampleCompute() {
-	r, err := evaluate.Compute(context.Background(), evaluate.Spec{
-		File: table.File{Name: "eval/predictions.csv", Path: "testdata/predictions.csv"},
-		Key:  "id", Label: "label", Prediction: "prediction",
+func ExampleJudge() {
+	set, err := predictions.Read(context.Background(), predictions.Spec{
+		Files: []table.File{{Name: "eval/predictions.csv", Path: "testdata/predictions.csv"}},
+		Key:   "id", Label: "label", Prediction: "prediction",
 	})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	bound := 0.8
-	answer := evaluate.Judge(r.Set, evaluate.Gate{Metric: "accuracy", Min: &bound})
+	answer := evaluate.Judge(set, evaluate.Gate{Metric: "accuracy", Min: &bound})
 	fmt.Println(answer.Verdict, answer.Reason)
 	fmt.Println(answer.Observed)
 	// Output:
@@ -33,8 +33,8 @@ func ExampleCompute() {
 	// 0.7500 (n = 8, 90 % interval 0.4602 to 0.9135)
 }
 
-// TestAgreesWithScikitLearn compares what a lock notes with what scikit-learn
-// says (see testdata/expected.py).
+// TestAgreesWithScikitLearn compares values with what scikit-learn says
+// (see testdata/expected.py).
 func TestAgreesWithScikitLearn(t *testing.T) {
 	var cases []struct {
 		Name                string
@@ -58,21 +58,24 @@ func TestAgreesWithScikitLearn(t *testing.T) {
 			if c.Positive != nil {
 				s.Positive = *c.Positive
 			}
-			r := compute(t, s)
-			if r.N != int64(len(c.Labels)) || len(r.Metrics) != len(c.Metrics) {
-				t.Errorf("%d rows, %d metrics, want %d and %d", r.N, len(r.Metrics), len(c.Labels), len(c.Metrics))
+			set := read(t, s)
+			if set.N != int64(len(c.Labels)) {
+				t.Errorf("%d rows, want %d", set.N, len(c.Labels))
 			}
 			for name, want := range c.Metrics {
-				got := r.Metrics[name]
-				if got.Defined != (want != nil) || want != nil && math.Abs(got.Value-*want) > 1e-12 {
-					t.Errorf("%s: got %+v, want %v", name, got, want)
+				a := evaluate.Judge(set, evaluate.Gate{Metric: name, Min: to(0), Resampling: evaluate.Resampling{Resamples: 100}})
+				if (a.Candidate != nil) != (want != nil) || want != nil && math.Abs(*a.Candidate-*want) > 1e-11 {
+					t.Errorf("%s: %s, want %v", name, a.Observed, want)
+				}
+				if want == nil && a.Verdict != report.Inconclusive {
+					t.Errorf("%s: undefined, and yet %s", name, a.Verdict)
 				}
 			}
 		})
 	}
 }
 
-// What leaves the rows uncountable is said of every metric and by every gate.
+// What leaves the rows uncountable is said by every gate.
 func TestProblems(t *testing.T) {
 	for _, c := range []struct{ name, content, says string }{
 		{"no rows", "id,label,prediction\n", "no rows"},
@@ -84,36 +87,21 @@ func TestProblems(t *testing.T) {
 		{"names and numbers", "id,label,prediction\n1,cat,0\n2,dog,1\n3,dog,0\n", "written differently"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := compute(t, spec(file(t, "p.csv", c.content)))
-			if !strings.Contains(strings.Join(r.Problems, "\n"), c.says) {
-				t.Errorf("problems %q, want %q", r.Problems, c.says)
-			}
-			for name, m := range r.Metrics {
-				if m.Defined || !strings.Contains(m.Reason, c.says) {
-					t.Errorf("%s: %+v", name, m)
-				}
+			set := read(t, spec(file(t, "p.csv", c.content)))
+			if !strings.Contains(strings.Join(set.Problems, "\n"), c.says) {
+				t.Errorf("problems %q, want %q", set.Problems, c.says)
 			}
 			for _, g := range []evaluate.Gate{{Metric: "accuracy", Min: to(0)}, {Metric: "accuracy", Against: "x", Margin: to(1)}} {
-				a := evaluate.Judge(r.Set, g)
+				a := evaluate.Judge(set, g)
 				if a.Verdict != report.Inconclusive || !strings.Contains(a.Reason, c.says) || a.Interval != nil {
 					t.Errorf("%s: %s", a.Verdict, a.Reason)
 				}
 				finite(t, a)
 			}
-			evaluate.Sections(r, 0)
+			if got := show(t, evaluate.Show(set, nil, nil, nil)); !strings.Contains(got, c.says) {
+				t.Errorf("sections do not say it:\n%s", got)
+			}
 		})
-	}
-}
-
-func TestComputeErrors(t *testing.T) {
-	f := file(t, "p.csv", "id,label,predicton,extra\n1,1,1,2\n")
-	_, err := evaluate.Compute(t.Context(), spec(f))
-	var column *evaluate.ColumnError
-	if !errors.As(err, &column) || column.Role != "prediction" {
-		t.Errorf("a missing column: %v", err)
-	}
-	if _, err := evaluate.Compute(t.Context(), spec(table.File{Name: "p.csv", Path: "none"})); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("no file: %v", err)
 	}
 }
 
@@ -130,16 +118,16 @@ func TestMeanOfEquals(t *testing.T) {
 			answers = append(answers, fmt.Sprint("c", (class+wrong)%7))
 		}
 	}
-	r := compute(t, spec(csv(t, labels, answers)))
+	set := read(t, spec(csv(t, labels, answers)))
 	bound := 0.8
 	for _, name := range []string{"precision.macro", "recall.macro", "f1.macro", "recall.weighted", "accuracy"} {
-		if a := evaluate.Judge(r.Set, evaluate.Gate{Metric: name, Min: &bound, Max: &bound}); a.Verdict != report.Pass {
-			t.Errorf("%s: %s (%v)", name, a.Reason, r.Metrics[name].Value)
+		if a := evaluate.Judge(set, evaluate.Gate{Metric: name, Min: &bound, Max: &bound}); a.Verdict != report.Pass {
+			t.Errorf("%s: %s", name, a.Reason)
 		}
 	}
 }
 
-func FuzzCompute(f *testing.F) {
+func FuzzJudge(f *testing.F) {
 	f.Add("id,label,prediction\n1,1,1.0\n2,true,0\n", "1")
 	f.Add("id,label,prediction\n1,a,b\n1,\"\",NaN\n", "")
 	f.Add("id,label,prediction\n1,1e999,-0\n", "true")
@@ -149,13 +137,13 @@ func FuzzCompute(f *testing.F) {
 		if positive != "" {
 			s.Positive = positive
 		}
-		r, err := evaluate.Compute(t.Context(), s)
+		set, err := predictions.Read(t.Context(), s)
 		if err != nil {
 			return
 		}
-		finite(t, evaluate.Sections(r, 0))
-		for name := range r.Metrics {
-			finite(t, evaluate.Judge(r.Set, evaluate.Gate{Metric: name, Min: to(0.5), Decide: true, Resampling: evaluate.Resampling{Resamples: 50}}))
+		finite(t, evaluate.Sections(set, 0))
+		for _, name := range []string{"accuracy", "f1", "recall.macro", "mae", "rmse", "spearman"} {
+			finite(t, evaluate.Judge(set, evaluate.Gate{Metric: name, Min: to(0.5), Decide: true, Resampling: evaluate.Resampling{Resamples: 50}}))
 		}
 	})
 }

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/waybill-dev/waybill/internal/evaluate"
 	"github.com/waybill-dev/waybill/internal/metric"
 	"github.com/waybill-dev/waybill/internal/predictions"
 	"github.com/waybill-dev/waybill/internal/table"
@@ -41,22 +40,17 @@ func csv(t testing.TB, labels, predictions []string) table.File {
 	return file(t, "p.csv", b.String())
 }
 
-func spec(f table.File) evaluate.Spec {
-	return evaluate.Spec{File: f, Key: "id", Label: "label", Prediction: "prediction"}
+func spec(f table.File) predictions.Spec {
+	return predictions.Spec{Files: []table.File{f}, Key: "id", Label: "label", Prediction: "prediction"}
 }
 
-func compute(t testing.TB, s evaluate.Spec) *evaluate.Result {
+func read(t testing.TB, s predictions.Spec) *predictions.Set {
 	t.Helper()
-	r, err := evaluate.Compute(t.Context(), s)
+	set, err := predictions.Read(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, m := range r.Metrics {
-		if math.IsNaN(m.Value) || math.IsInf(m.Value, 0) || m.Defined == (m.Reason != "") || !m.Defined && m.Value != 0 {
-			t.Errorf("%s: %+v", name, m)
-		}
-	}
-	return r
+	return set
 }
 
 func to(f float64) *float64 { return &f }

@@ -107,18 +107,19 @@ func TestBounds(t *testing.T) {
 func TestPairedAnswer(t *testing.T) {
 	a := evaluate.JudgePair(pairOf(427, 2, 28, 43), evaluate.Gate{Metric: "accuracy", Against: "#production", Margin: to(0.01)})
 	golden(t, "paired.json", finite(t, a)+"\n")
-	if want := "accuracy fell by 0.052 (0.910 to 0.858); even the best case of the 90 % interval (−0.071 to −0.034) is below the allowed −0.010"; a.Reason != want {
+	if want := "accuracy fell by 0.052 (0.910 to 0.858); even the best case of the 90 % interval (−0.072 to −0.034) is below the allowed −0.010"; a.Reason != want {
 		t.Errorf("got  %q\nwant %q", a.Reason, want)
 	}
-	if a.Expected != "accuracy not worse than #production by more than 0.01" || a.Observed != "−0.052 (−0.071 to −0.034)" {
+	if a.Expected != "accuracy not worse than #production by more than 0.01" || a.Observed != "−0.052 (−0.072 to −0.034)" {
 		t.Errorf("%q, %q", a.Expected, a.Observed)
 	}
 	if a.RequiredN == nil || *a.RequiredN != 3710 {
 		t.Errorf("required %v", a.RequiredN)
 	}
-	// At the level of statistics' tables, 95 % two-sided.
+	// At the level of statistics' tables, 95 % two-sided: the upper bound is
+	// Newcombe's, the lower one Tango's (Newcombe's is −0.075116478).
 	c := evaluate.JudgePair(pairOf(427, 2, 28, 43), evaluate.Gate{Metric: "accuracy", Margin: to(0.01), Confidence: 0.975})
-	if i := c.Interval; math.Abs(i.Lower+0.075116478) > 1e-9 || math.Abs(i.Upper+0.031087633) > 1e-9 || i.Confidence != 0.95 {
+	if i := c.Interval; math.Abs(i.Lower+0.0762241082) > 1e-9 || math.Abs(i.Upper+0.031087633) > 1e-9 || i.Confidence != 0.95 {
 		t.Errorf("interval %+v", i)
 	}
 }
@@ -146,6 +147,9 @@ func TestNotWorseAndBetter(t *testing.T) {
 		{"a margin that is none", pairOf(9, 0, 0, 1), evaluate.Gate{Margin: to(-0.1)}, report.Inconclusive, "a margin of -0.1 is none"},
 		{"a margin that is no number", pairOf(9, 0, 0, 1), evaluate.Gate{Margin: to(math.NaN())}, report.Inconclusive, "a margin of NaN is none"},
 		{"a confidence that is none", pairOf(9, 0, 0, 1), evaluate.Gate{Margin: to(1), Confidence: 0.5}, report.Inconclusive, "a confidence of 0.5 decides nothing"},
+		{"all right, too few of them", pairOf(200, 0, 0, 0), evaluate.Gate{Margin: to(0.01)}, report.Inconclusive,
+			"accuracy did not change (1.000); the 90 % interval −0.013 to +0.013 reaches below the allowed −0.010"},
+		{"all that differ are against it", pairOf(96, 0, 4, 0), evaluate.Gate{Margin: to(0.085)}, report.Inconclusive, "reaches below the allowed −0.085"},
 		{"alike", pairOf(900, 0, 0, 100), evaluate.Gate{Margin: to(0.01)}, report.Pass, "accuracy did not change (0.9000)"},
 		{"one row", pairOf(1, 0, 0, 0), evaluate.Gate{Margin: to(0.5)}, report.Inconclusive, "reaches below the allowed"},
 		{"no rows", pairOf(0, 0, 0, 0), evaluate.Gate{Margin: to(0.5)}, report.Inconclusive, "accuracy of the candidate is undefined: there are no rows"},

@@ -104,15 +104,3 @@ func (g Gate) measureCheaply(m *metric.Metric, s *metric.Sample, level float64) 
 	}
 	return g.measured(m, noBounds(int64(s.N), value, "%s", why), value).Comparison
 }
-
-// MeasureSlices measures every slice as MeasureAll does all rows.
-func MeasureSlices(s *metric.Sample, parts []Slice, confidence float64) []Comparison {
-	var out []Comparison
-	for _, part := range parts {
-		for _, c := range MeasureAll(s.Select(part.Rows), confidence) {
-			c.Slice = part.Name
-			out = append(out, c)
-		}
-	}
-	return out
-}

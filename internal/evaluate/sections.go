@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/metric"
+	"github.com/waybill-dev/waybill/internal/predictions"
 	"github.com/waybill-dev/waybill/internal/report"
 )
 
@@ -16,15 +17,15 @@ const maxLines = 40
 // Sections shows what one model's predictions say: metrics with intervals, why
 // some are undefined, and the confusion matrix where there are few classes.
 // confidence is that of each bound, 0 for 0.95.
-func Sections(r *Result, confidence float64) []report.Section {
-	if len(r.Problems) > 0 {
-		return []report.Section{report.TextSection("No metric is defined", strings.Join(r.Problems, "\n"))}
+func Sections(set *predictions.Set, confidence float64) []report.Section {
+	if len(set.Problems) > 0 {
+		return []report.Section{report.TextSection("No metric is defined", strings.Join(set.Problems, "\n"))}
 	}
 	g := Gate{Confidence: confidence}
 	var rows [][]string
 	var reasons []string
 	names := map[string][]string{}
-	for _, c := range MeasureAll(r.Set.Sample, confidence) {
+	for _, c := range MeasureAll(set.Sample, confidence) {
 		interval, value := "", "undefined"
 		if c.Candidate == nil {
 			reason := strings.TrimPrefix(c.Reason, c.Metric+" is undefined: ")
@@ -47,12 +48,17 @@ func Sections(r *Result, confidence float64) []report.Section {
 	if len(reasons) > 0 {
 		out = append(out, report.TextSection("Undefined metrics", strings.Join(reasons, "\n")))
 	}
-	return append(out, matrixSection(r.Confusion)...)
+	return append(out, matrixSection(set.Sample)...)
 }
 
-// matrixSection is the confusion matrix of the classes that occur.
-func matrixSection(c *metric.Confusion) []report.Section {
-	if c == nil || c.Cells == nil || c.N == 0 {
+// matrixSection is the confusion matrix of the classes that occur, for models
+// that answer one of several.
+func matrixSection(s *metric.Sample) []report.Section {
+	if s.Label == nil || s.Prediction == nil || s.N == 0 {
+		return nil
+	}
+	c := metric.Count(s)
+	if c.Cells == nil {
 		return nil
 	}
 	k := len(c.Classes)

@@ -59,8 +59,8 @@ func TestSections(t *testing.T) {
 		"unclear":   {"ham spam", "ham ham"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := compute(t, spec(csv(t, strings.Fields(c.labels), strings.Fields(c.answers))))
-			golden(t, "sections/"+name+".txt", show(t, evaluate.Sections(r, 0)))
+			set := read(t, spec(csv(t, strings.Fields(c.labels), strings.Fields(c.answers))))
+			golden(t, "sections/"+name+".txt", show(t, evaluate.Sections(set, 0)))
 		})
 	}
 }

@@ -39,9 +39,8 @@ func SliceColumns(specs []string) []string {
 // predictions that curves are drawn beside; nil where nothing is compared.
 func Show(candidate *predictions.Set, baseline *predictions.Pair, answers []*Answer, specs []string) []report.Section {
 	out := GateSections(answers)
-	r := Of(candidate)
-	out = append(out, Sections(r, shownConfidence)...)
-	if len(r.Problems) > 0 {
+	out = append(out, Sections(candidate, shownConfidence)...)
+	if len(candidate.Problems) > 0 {
 		return append(out, noteSection(candidate, baseline, answers)...)
 	}
 	out = append(out, measuredSlices(candidate, specs)...)

@@ -7,11 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/datacheck"
+	"github.com/waybill-dev/waybill/internal/evalcheck"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/lock"
 	"github.com/waybill-dev/waybill/internal/manifest"
@@ -78,7 +80,7 @@ func (t tree) weights(b byte) {
 
 func (t tree) compute(name string, opts lock.Options) (*lock.Result, func() bool, error) {
 	t.Helper()
-	parser, err := manifest.NewParser(modelcheck.Schemas(), datacheck.Schemas())
+	parser, err := manifest.NewParser(slices.Concat(modelcheck.Schemas(), evalcheck.Schemas()), datacheck.Schemas())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,7 +143,7 @@ func (c *computation) resultsItem(found manifest.EvidenceRef, index []byte, pres
 	for _, f := range found.Current() {
 		p := c.a.Resolve(f.Path)
 		ok = ok || present[f.Path]
-		b := evidence.Blob{Name: p, MediaType: mediaType(p), Digest: f.Digest, Size: f.Size, Open: func() (io.ReadCloser, error) {
+		b := evidence.Blob{Name: f.Path, MediaType: mediaType(f.Path), Digest: f.Digest, Size: f.Size, Open: func() (io.ReadCloser, error) {
 			file, err := os.Open(c.w.Path(p))
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil, fmt.Errorf("the lock names this result file, but neither the registry nor the working tree has it; make it again: %w", err)

@@ -73,7 +73,13 @@ func (e EvidenceRef) check() error {
 	if err := e.checkFiles(); err != nil || e.File == "" {
 		return err
 	}
-	return checkRepositoryName(e.File)
+	// Predictions may stand elsewhere in the repository; who opens them keeps
+	// to its root.
+	file := strings.TrimPrefix(e.File, "/")
+	for strings.HasPrefix(file, "../") {
+		file = file[3:]
+	}
+	return CheckPath(file)
 }
 
 func (l *Lineage) check() error {

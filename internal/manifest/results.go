@@ -2,7 +2,6 @@ package manifest
 
 import (
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -24,8 +23,7 @@ type EvidenceFile struct {
 // ResultFile is a file that an entry of checks: about the evaluation of a model
 // names.
 type ResultFile struct {
-	// Name is the path as the manifest writes it, cleaned: relative to the
-	// manifest's folder, or with a leading "/" to the root.
+	// Name is the path relative to the manifest's folder, in which it is.
 	Name string
 	// Reference tells that it is only compared with, as the answers of the
 	// model before it was converted are: other weights do not make it stale.
@@ -60,7 +58,7 @@ func (a *Artifact) ResultFiles() ([]ResultFile, error) {
 			if !ok || text == "" {
 				continue
 			}
-			name, err := a.ResultName(text)
+			name, err := ResultName(text)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %s: %s: %w", spec.Pos, spec.Check, key, err)
 			}
@@ -80,13 +78,13 @@ func (a *Artifact) ResultFiles() ([]ResultFile, error) {
 }
 
 // ResultName is ResultFile.Name of a path as a check has it. It refuses one that
-// leaves the repository.
-func (a *Artifact) ResultName(p string) (string, error) {
-	clean, err := checkRepositoryPath(a.Dir(), p)
+// leaves the manifest's folder.
+func ResultName(p string) (string, error) {
+	clean, err := cleanPath(p, false)
 	if err != nil {
 		return "", err
 	}
-	return path.Clean(clean), nil
+	return clean, CheckPath(clean)
 }
 
 // ResultOf finds what the lock knows of a result with these bytes. Several files
@@ -134,7 +132,7 @@ func (e EvidenceRef) checkFiles() error {
 		return fmt.Errorf("%d files, at most %d", len(e.Files), MaxResultFiles)
 	}
 	for i, f := range e.Files {
-		if err := checkRepositoryName(f.Path); err != nil {
+		if err := CheckPath(f.Path); err != nil {
 			return err
 		}
 		if i > 0 && e.Files[i-1].Path >= f.Path {
@@ -164,14 +162,4 @@ func (e EvidenceRef) checkFiles() error {
 		return fmt.Errorf("digest is %s, the files listed have %s", e.Digest, got)
 	}
 	return nil
-}
-
-// checkRepositoryName checks a path in a lock that may stand anywhere in the
-// repository; who opens it keeps to its root.
-func checkRepositoryName(p string) error {
-	file := strings.TrimPrefix(p, "/")
-	for strings.HasPrefix(file, "../") {
-		file = file[3:]
-	}
-	return CheckPath(file)
 }

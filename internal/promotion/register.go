@@ -233,9 +233,9 @@ func next(a *ledger.Artifact, opts RegisterOptions) ref.Version {
 // when there should be none, and what the version is judged by.
 func checks(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, a *manifest.Artifact, lock *manifest.Lock, commit string) (r *report.Report, image ref.Digest, after *successor, err error) {
 	target, err := check.Working(ctx, w, a)
-	// The working tree serves only where it is what was locked, predictions
-	// included: others, however good, are not evidence about this version.
-	if err != nil || target.Content != lock.ContentDigest || target.PredictionsDigest != lock.Evidence[evidence.Predictions].Digest {
+	// The working tree serves only where it is what was locked, predictions and
+	// results included: others, however good, are not evidence about this version.
+	if err != nil || !target.IsLocked(lock) {
 		dir, err := os.MkdirTemp("", "waybill-register-")
 		if err != nil {
 			return nil, "", nil, err
