@@ -340,15 +340,17 @@ func (e *evaluation) answer(ctx context.Context, g manifest.Gate, f *report.Find
 		fill(f, answer)
 		return answer, nil
 	}
-	if !bounds || p.why != nil {
+	if !bounds {
 		return nil, nil
 	}
-	// What cannot be compared must keep within its bounds all the same.
+	// What cannot be compared must keep within its bounds all the same. Why it
+	// cannot be compared is told unless they fail.
 	asked.Against, asked.Better, asked.Margin, asked.Relative = "", false, nil, nil
 	answer := evaluate.Judge(e.candidate, asked)
-	if answer.Verdict != report.Pass {
+	if answer.Verdict == report.Fail || answer.Verdict != report.Pass && f.Verdict == report.Pass {
 		fill(f, answer)
 	}
+	answer.Verdict = f.Verdict // bounds that hold are not all that was asked
 	return answer, nil
 }
 

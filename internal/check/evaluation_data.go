@@ -235,7 +235,7 @@ func (e *evaluation) baseline(ctx context.Context, r ref.Reference, set *testSet
 	}
 	a, lock, err := e.lockOf(what)
 	if err != nil {
-		return nil, cannotf("fetch the history of the default branch", "the manifest of %s cannot be read: %v", o.name, err)
+		return nil, cannotf("fetch the history of the default branch: \"git fetch --unshallow\", in a workflow actions/checkout with fetch-depth: 0", "the manifest of %s cannot be read: %v", o.name, err)
 	}
 	if o.ev = a.Model.Evaluation; o.ev == nil {
 		o.ev = e.t.Artifact.Model.Evaluation

@@ -169,7 +169,7 @@ func wrapArgs(c *cobra.Command) {
 }
 
 // reporting are the verbs whose result is a report; the others write sections.
-var reporting = []string{"check", "scan", "verify", "doctor", "register", "promote", "rollback", "hold"}
+var reporting = []string{"check", "scan", "evaluate", "verify", "doctor", "register", "promote", "rollback", "hold"}
 
 // begin refuses what cannot be written before any work is done.
 func (a *app) begin(cmd *cobra.Command) error {

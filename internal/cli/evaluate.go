@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/metric"
 	"github.com/waybill-dev/waybill/internal/predictions"
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/render"
 	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/table"
 )
@@ -55,7 +57,7 @@ can compare with it. Exits 1 on FAIL, 3 on INCONCLUSIVE. docs/evaluation.md has 
   waybill evaluate --candidate new.csv --label label             # all metrics, no gate
   waybill evaluate sentiment@v1.0.0 --predictions old-on-new-test.csv --attach`,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			if err := o.check(cmd, names); err != nil {
+			if err := o.check(a, cmd, names); err != nil {
 				return usageError{fmt.Errorf("evaluate: %w", err)}
 			}
 			switch {
@@ -105,10 +107,12 @@ func (o *evaluateFlags) add(c *cobra.Command) {
 }
 
 // check looks at how the flags go together.
-func (o *evaluateFlags) check(cmd *cobra.Command, names []string) error {
+func (o *evaluateFlags) check(a *app, cmd *cobra.Command, names []string) error {
 	set := cmd.Flags().Changed
 	files := len(o.candidate) > 0
 	switch {
+	case !o.judges(set) && render.CheckSections(a.format) != nil:
+		return render.CheckSections(a.format)
 	case o.attach && (len(names) != 1 || o.predictions == ""):
 		return errors.New("--attach needs one NAME@VERSION and --predictions FILE")
 	case o.predictions != "" && !o.attach:
@@ -127,10 +131,18 @@ func (o *evaluateFlags) check(cmd *cobra.Command, names []string) error {
 		return errors.New("there is nothing to compare with; name a file with --baseline")
 	case o.gate.Metric == "" && (set("margin") || set("relative") || set("min") || set("max") || o.gate.Better):
 		return errors.New("which metric? name it with --metric")
-	case !(o.gate.Confidence >= 0.5 && o.gate.Confidence < 1):
-		return fmt.Errorf("--confidence %v: expected a number from 0.5 to below 1", o.gate.Confidence)
-	case !(o.margin >= 0) || !(o.relative >= 0) || !(o.sliceMargin >= 0):
-		return errors.New("a margin is 0 or more")
+	case !(o.gate.Confidence > 0.5 && o.gate.Confidence < 1):
+		return fmt.Errorf("--confidence %v: expected a number above 0.5 and below 1", o.gate.Confidence)
+	case !isMargin(o.margin) || !isMargin(o.relative) || !isMargin(o.sliceMargin):
+		return errors.New("a margin is a number from 0 on")
+	case !isFinite(o.min) || !isFinite(o.max):
+		return errors.New("--min and --max are finite numbers")
+	case set("min") && set("max") && o.min > o.max:
+		return fmt.Errorf("--min %v is above --max %v: nothing could pass", o.min, o.max)
+	case len(o.gate.Slices) == 0 && (set("min-rows") || set("slice-margin")):
+		return errors.New("--min-rows and --slice-margin are about slices; name their columns with --slices")
+	case o.gate.MinRows < 1:
+		return fmt.Errorf("--min-rows %d: expected 1 or more", o.gate.MinRows)
 	case o.gate.Resampling.Resamples < 0 || o.gate.Resampling.Resamples > 1_000_000:
 		return errors.New("--resamples: expected 1 to 1,000,000")
 	}
@@ -141,6 +153,16 @@ func (o *evaluateFlags) check(cmd *cobra.Command, names []string) error {
 	o.spec.Task, o.spec.Scores = metric.Task(o.task), o.scores
 	return nil
 }
+
+// judges tells whether there will be a verdict of a gate or of checks, rather
+// than tables alone.
+func (o *evaluateFlags) judges(set func(string) bool) bool {
+	return !o.attach && (len(o.candidate) == 0 || o.gate.Metric != "" && (len(o.baseline) > 0 || set("min") || set("max")))
+}
+
+func isFinite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+
+func isMargin(v float64) bool { return v >= 0 && isFinite(v) }
 
 // take fills in the parts of the gate for which not to be given is not to be 0.
 func (o *evaluateFlags) take(set func(string) bool) {

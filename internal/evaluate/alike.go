@@ -59,18 +59,5 @@ func sameAnswers(a, b *metric.Sample) bool {
 // smallestClass is how many rows the rarest class that occurs has: a changed
 // row moves a metric of few rows the most.
 func smallestClass(s *metric.Sample) int64 {
-	if s.Label == nil {
-		return int64(max(s.N, 1))
-	}
-	counts := make([]int64, len(s.Classes))
-	for _, label := range s.Label {
-		counts[label]++
-	}
-	least := int64(max(s.N, 1))
-	for _, n := range counts {
-		if n > 0 {
-			least = min(least, n)
-		}
-	}
-	return least
+	return rarest(s.Label, len(s.Classes), int64(max(s.N, 1)))
 }

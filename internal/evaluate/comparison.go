@@ -14,7 +14,7 @@ type Comparison struct {
 	Slice   string         `json:"slice,omitempty"` // "lang=de"; "" for all rows
 	Verdict report.Verdict `json:"verdict"`
 	Metric  string         `json:"metric"`
-	Method  string         `json:"method,omitempty"` // of the interval: "Newcombe paired", "DeLong", …
+	Method  string         `json:"method"` // of the interval: "Newcombe paired", "DeLong", …; "" without one
 	// N is how many rows (or queries) it rests on.
 	N          int64     `json:"n"`
 	Candidate  *float64  `json:"candidate"`  // nil where undefined

@@ -79,7 +79,7 @@ func (out *judged) settle(g Gate, m *metric.Metric, i inference, x, y, margin fl
 		gain, shownLimit = i.mirrored(), -limit
 	}
 	out.gain, out.Limit = gain.value, number(shownLimit)
-	digits := digitsBeside(spread(&i, margin), shownLimit, i.value, i.lower, i.upper)
+	digits := digitsBeside(spread(&i, min(margin, max(math.Abs(x), math.Abs(y)))), shownLimit, i.value, i.lower, i.upper)
 	change := m.Name + " " + changed(x, y, digits)
 	if !i.bounded() {
 		out.Verdict, out.Reason, out.Method = report.Inconclusive, fmt.Sprintf("%s; how sure that is cannot be said: %s", change, i.why), ""

@@ -19,7 +19,7 @@ const tFrom = 30
 // given both values.
 //
 //	shares of the same rows     Newcombe (1998), method 10, and Tango (1998): the wider; McNemar's test
-//	areas under a ROC curve     DeLong et al. (1988)
+//	areas under a ROC curve     DeLong et al. (1988), with Student's t of the rarer class, and the spread at the bound
 //	means of a number by row    paired t; below 30 rows BCa bootstrap, Wilcoxon's test
 //	of the confusion matrix     bootstrap of the table of label and both predictions
 //	all others, and clusters    bootstrap of rows, or of whole clusters
@@ -42,7 +42,7 @@ func inferDifference(c, b *metric.Sample, m *metric.Metric, difference, level fl
 				return differenceOfShares(p, int64(c.N), level)
 			}
 		}
-		return differenceOfCells(t, c, m, difference, level, r)
+		return differenceOfCells(t, c, b, m, difference, level, r)
 	case m.Area != nil:
 		return differenceOfAreas(c, b, m, difference, level)
 	case m.Loss != nil:
@@ -92,16 +92,20 @@ func pairedBounds(p pairs, confidence float64) (lower, upper float64, both bool)
 	return min(lower, low), max(upper, high), low < lower || high > upper
 }
 
-func differenceOfCells(t *kinds, c *metric.Sample, m *metric.Metric, difference, level float64, r Resampling) inference {
+func differenceOfCells(t *kinds, c, b *metric.Sample, m *metric.Metric, difference, level float64, r Resampling) inference {
 	if !slices.ContainsFunc(t.kind, func(k kind) bool { return k.candidate != k.baseline }) {
 		if lower, upper, ok := t.flipped(m, c.Classes, c.Positive, int64(math.Ceil(ruleOfThree(level)))); ok {
 			return alike(int64(c.N), "row", lower, upper)
 		}
 	}
+	rests := min(scarce(c, m, int64(c.N)), scarce(b, m, int64(c.N)))
+	if why := tooFew(rests); why != "" {
+		return noBounds(int64(c.N), difference, "%s", why)
+	}
 	e := t.evaluator(c.Classes, c.Positive)
-	draw := r.of(len(t.kind), cellsResamples, level)
-	b := stats.BootstrapCells(t.count, func(counts []int64, out []float64) { out[0] = e.difference(m, counts) }, 1, draw)
-	return bootstrapped(b[0], draw, int64(c.N), "row", difference)
+	draw := r.of(len(t.kind), cellsResamples, expanded(level, rests))
+	drawn := stats.BootstrapCells(t.count, func(counts []int64, out []float64) { out[0] = e.difference(m, counts) }, 1, draw)
+	return bootstrapped(drawn[0], draw, int64(c.N), "row", difference)
 }
 
 func differenceOfAreas(c, b *metric.Sample, m *metric.Metric, difference, level float64) inference {
@@ -122,15 +126,23 @@ func differenceOfAreas(c, b *metric.Sample, m *metric.Metric, difference, level 
 		return noBounds(rows, difference, "a class has one row, so the spread is not known")
 	}
 	i := inference{n: rows, unit: "row", value: difference, method: "DeLong"}
-	var se float64
-	_, se, i.lower, i.upper, _, i.p = areas.Difference(0, 1, level)
+	_, se, _, _, _, p := areas.Difference(0, 1, level)
+	i.p = p
+	rests := min(areas.Positives, areas.Negatives)
 	if se == 0 { // the bounds are those of pairs that are all ordered alike
-		i.method, i.p = "Clopper-Pearson of pairs", math.NaN()
+		i.method, i.p, rests = "Clopper-Pearson of pairs", math.NaN(), math.MaxInt64
+	}
+	if why := tooFew(rests); why != "" {
+		return noBounds(rows, difference, "%s", why)
 	}
 	i.at = func(confidence float64) (float64, float64) {
-		_, _, lower, upper, _, _ := areas.Difference(0, 1, confidence)
-		return lower, upper
+		_, _, lower, upper, _, _ := areas.Difference(0, 1, expanded(confidence, rests))
+		if se == 0 {
+			return lower, upper
+		}
+		return skewed(areas.Value[0], areas.Value[1], lower, upper)
 	}
+	i.lower, i.upper = i.at(level)
 	return i
 }
 
@@ -213,7 +225,11 @@ func differenceOfRows(c, b *metric.Sample, m *metric.Metric, difference, level f
 	if x.n != y.n || !slices.Equal(x.query, y.query) {
 		return noBounds(int64(x.n), difference, "the metric is defined for other %s of one model than of the other", several(x.unit))
 	}
-	draw := r.of(x.n, rowsResamples, level)
+	rests := min(scarce(c, m, x.units()), scarce(b, m, x.units()))
+	if why := tooFew(rests); why != "" && rests < x.units() {
+		return noBounds(int64(x.n), difference, "%s", why)
+	}
+	draw := r.of(x.n, rowsResamples, expanded(level, rests))
 	out := stats.BootstrapRows(stats.Rows{N: x.n, Cluster: x.cluster}, func(weight []uint32, out []float64) {
 		out[0] = x.value(weight) - y.value(weight)
 	}, 1, draw)

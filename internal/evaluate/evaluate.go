@@ -23,6 +23,12 @@
 // Two models that answer every row alike are not taken for certain: their
 // bounds are what so many equal rows leave room for.
 //
+// A metric of classes rests on the rarest of them, and precision on what is
+// predicted so: with few such rows the interval is widened as Student's t is,
+// and with fewer than ten there is none for a difference. Without that, 15
+// positives among 300 rows pass a candidate that is worse by the margin in
+// up to 1 of 8 cases, rather than 1 of 20.
+//
 // # Slices
 //
 // Every slice must hold, each at the gate's own confidence: an

@@ -143,6 +143,7 @@ func TestNotWorseAndBetter(t *testing.T) {
 		{"better, but not by that much", pairOf(800, 100, 20, 80), evaluate.Gate{Better: true, Margin: to(0.15)}, report.Fail, "is below the asked-for +0.15"},
 		{"perhaps better", pairOf(800, 30, 20, 150), evaluate.Gate{Better: true}, report.Inconclusive, "reaches below the asked-for 0.000; about "},
 		{"relative", pairOf(1800, 30, 30, 140), evaluate.Gate{Relative: to(0.01)}, report.Pass, "above the allowed −0.009"},
+		{"a huge margin", pairOf(1800, 30, 30, 140), evaluate.Gate{Margin: to(1e300)}, report.Pass, "accuracy did not change (0.9150)"},
 		{"relative of nothing", pairOf(0, 0, 0, 50), evaluate.Gate{Relative: to(0.1)}, report.Inconclusive, "a relative margin of a baseline of 0 is no margin; set margin:"},
 		{"a margin that is none", pairOf(9, 0, 0, 1), evaluate.Gate{Margin: to(-0.1)}, report.Inconclusive, "a margin of -0.1 is none"},
 		{"a margin that is no number", pairOf(9, 0, 0, 1), evaluate.Gate{Margin: to(math.NaN())}, report.Inconclusive, "a margin of NaN is none"},

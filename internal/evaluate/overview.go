@@ -28,8 +28,10 @@ func MeasureAll(s *metric.Sample, confidence float64) []Comparison {
 			confusion = e.candidate
 		}
 	}
-	var together []int // of ms: metrics that are bootstrapped at once
-	var values []float64
+	// Of ms, metrics that are bootstrapped at once: those that rest on all rows,
+	// and those that rest on the rarest class.
+	var together [2][]int
+	var values [2][]float64
 	for i, m := range ms {
 		if m.Count == nil || t == nil {
 			out[i] = g.measureCheaply(m, s, level)
@@ -42,16 +44,23 @@ func MeasureAll(s *metric.Sample, confidence float64) []Comparison {
 		case m.Share != nil:
 			out[i] = g.measured(m, inferShare(t, m, s, level), value).Comparison
 		default:
-			together, values = append(together, i), append(values, value)
+			k := 0
+			if scarce(s, m, int64(s.N)) < int64(s.N) {
+				k = 1
+			}
+			together[k], values[k] = append(together[k], i), append(values[k], value)
 		}
 	}
-	if len(together) > 0 {
-		boot := make([]*metric.Metric, len(together))
-		for j, i := range together {
+	for k, these := range together {
+		if len(these) == 0 {
+			continue
+		}
+		boot := make([]*metric.Metric, len(these))
+		for j, i := range these {
 			boot[j] = ms[i]
 		}
-		for j, inf := range inferCells(t, boot, s, values, level, Resampling{Resamples: cellsResamples.least}) {
-			out[together[j]] = g.measured(boot[j], inf, values[j]).Comparison
+		for j, inf := range inferCells(t, boot, s, values[k], level, Resampling{Resamples: cellsResamples.least}) {
+			out[these[j]] = g.measured(boot[j], inf, values[k][j]).Comparison
 		}
 	}
 	return out

@@ -47,15 +47,11 @@ func (g Gate) search(m *metric.Metric, c, b *metric.Sample, columns map[string]*
 	}
 	var found []judged
 	var p []float64
-	looked := 0
 	candidates, note := g.candidates(m, c, columns)
 	for _, part := range candidates {
 		x, gain := inside.harmed(m, c.Select(part.Rows), selected(b, part.Rows), whole)
-		if x.Interval == nil {
-			continue
-		}
-		if looked++; gain >= 0 {
-			x.harm = 1
+		if x.Interval == nil || gain >= 0 {
+			x.harm = 1 // it was looked at, and counts among all
 		}
 		x.Slice = part.Name
 		found, p = append(found, x), append(p, x.harm)
@@ -65,7 +61,7 @@ func (g Gate) search(m *metric.Metric, c, b *metric.Sample, columns map[string]*
 		x.AdjustedP = number(adjusted)
 		x.Verdict, x.Margin, x.Limit, x.RequiredN = report.Inconclusive, nil, nil, nil
 		x.Reason = fmt.Sprintf("exploratory: one of %s looked at; adjusted p of being worse than %s = %.2g; nothing is decided by it",
-			plural(int64(looked), "slice"), than, adjusted)
+			plural(int64(len(p)), "slice"), than, adjusted)
 	}
 	found = slices.DeleteFunc(found, func(x judged) bool { return x.harm == 1 })
 	slices.SortStableFunc(found, func(x, y judged) int {

@@ -140,17 +140,35 @@ func GateSections(answers []*Answer) []report.Section {
 	for _, a := range answers {
 		rows = append(rows, row(&a.Comparison, a.Metric))
 	}
-	titles := []string{"", ">Baseline", ">Candidate", ">Difference (interval)", ">Margin", "Verdict"}
-	head := func(first string) []string { return append([]string{first}, titles[1:]...) }
-	out := []report.Section{report.TableSection("Gates", head("Metric"), rows)}
+	var whole []Comparison
 	for _, a := range answers {
-		out = append(out, sliceSection(a, fmt.Sprintf("%s by slice", a.Metric), head("Slice"), a.Slices)...)
-		out = append(out, sliceSection(a, fmt.Sprintf("%s: worst slices found (exploratory, decides nothing)", a.Metric), head("Slice"), a.Exploratory)...)
+		whole = append(whole, a.Comparison)
+	}
+	out := []report.Section{report.TableSection("Gates", heads("Metric", whole), rows)}
+	for _, a := range answers {
+		out = append(out, sliceSection(a.Metric+" by slice", a.Slices)...)
+		out = append(out, sliceSection(a.Metric+": worst slices found (exploratory, decides nothing)", a.Exploratory)...)
 	}
 	return append(out, intervalSections(answers)...)
 }
 
-func sliceSection(a *Answer, title string, head []string, all []Comparison) []report.Section {
+// heads are the titles of a table of row's. The level of the intervals stands
+// there when they share it.
+func heads(first string, all []Comparison) []string {
+	level, seen := "interval", 0.0
+	for _, c := range all {
+		switch {
+		case c.Interval == nil:
+		case seen == 0:
+			seen, level = c.Interval.Confidence, percent(c.Interval.Confidence)+" interval"
+		case c.Interval.Confidence != seen:
+			return []string{first, ">Baseline", ">Candidate", ">Difference (interval)", ">Margin", "Verdict"}
+		}
+	}
+	return []string{first, ">Baseline", ">Candidate", ">Difference (" + level + ")", ">Margin", "Verdict"}
+}
+
+func sliceSection(title string, all []Comparison) []report.Section {
 	if len(all) == 0 {
 		return nil
 	}
@@ -158,7 +176,7 @@ func sliceSection(a *Answer, title string, head []string, all []Comparison) []re
 	for i := range all[:min(len(all), maxLines)] {
 		rows = append(rows, row(&all[i], all[i].Slice))
 	}
-	s := report.TableSection(title, head, rows)
+	s := report.TableSection(title, heads("Slice", all), rows)
 	s.Table.Omitted = len(all) - len(rows)
 	return []report.Section{s}
 }

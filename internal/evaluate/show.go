@@ -141,5 +141,5 @@ func ComparedSections(all []Comparison) []report.Section {
 		cells := row(&all[i], all[i].Metric)
 		rows = append(rows, cells[:4])
 	}
-	return []report.Section{report.TableSection("Compared", []string{"Metric", ">Baseline", ">Candidate", ">Difference (interval)"}, rows)}
+	return []report.Section{report.TableSection("Compared", heads("Metric", all)[:4], rows)}
 }

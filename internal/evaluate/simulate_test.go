@@ -27,6 +27,8 @@ func TestFalsePasses(t *testing.T) {
 		{"accuracy", 400, 1000, 0, func(rng *rand.Rand, n int) *predictions.Pair { return scored(rng, n, 1.6, 1.2) }},
 		{"recall", 400, 1000, 0, func(rng *rand.Rand, n int) *predictions.Pair { return scored(rng, n, 1.6, 1.2) }},
 		{"roc_auc", 300, 1000, 0, func(rng *rand.Rand, n int) *predictions.Pair { return scored(rng, n, 2, 1.4) }},
+		{"roc_auc", 90, 1000, 0, func(rng *rand.Rand, n int) *predictions.Pair { return scored(rng, n, 1.1, 0.9) }}, // 30 positives
+		{"f1", 45, 600, 600, func(rng *rand.Rand, n int) *predictions.Pair { return scored(rng, n, 1.1, 0.9) }},     // 15 positives
 		{"mae", 200, 1000, 0, func(rng *rand.Rand, n int) *predictions.Pair { return estimated(rng, n, 1.3, 1) }},
 		{"f1", 400, 400, 400, func(rng *rand.Rand, n int) *predictions.Pair { return scored(rng, n, 1.6, 1.2) }},
 		{"f1.macro", 400, 200, 300, func(rng *rand.Rand, n int) *predictions.Pair { return classes(rng, n, 0.25, 0.2) }},

@@ -122,10 +122,11 @@ func unitOfLoss(l *metric.Loss) string {
 	return "row"
 }
 
-// inferCells bootstraps several metrics of one confusion matrix at once.
+// inferCells bootstraps several metrics of one confusion matrix at once, which
+// rest on as many rows (scarce).
 func inferCells(t *kinds, ms []*metric.Metric, s *metric.Sample, values []float64, level float64, r Resampling) []inference {
 	e := t.evaluator(s.Classes, s.Positive)
-	draw := r.of(len(t.kind), cellsResamples, level)
+	draw := r.of(len(t.kind), cellsResamples, expanded(level, scarce(s, ms[0], int64(s.N))))
 	results := stats.BootstrapCells(t.count, func(counts []int64, out []float64) {
 		e.fill(counts, false)
 		for j, m := range ms {
@@ -144,7 +145,7 @@ func inferRows(s *metric.Sample, m *metric.Metric, value, level float64, r Resam
 	if err != nil {
 		return noBounds(int64(s.N), value, "%v", err)
 	}
-	draw := r.of(w.n, rowsResamples, level)
+	draw := r.of(w.n, rowsResamples, expanded(level, scarce(s, m, w.units())))
 	b := stats.BootstrapRows(stats.Rows{N: w.n, Cluster: w.cluster}, func(weight []uint32, out []float64) {
 		out[0] = w.value(weight)
 	}, 1, draw)

@@ -229,6 +229,25 @@ func TestSearchFindsNothing(t *testing.T) {
 	}
 }
 
+// Slices that cannot be harmed are among those looked at: a p-value is adjusted
+// for all.
+func TestSearchCountsAll(t *testing.T) {
+	p := sliced([]string{"a", "b", "c", "d"}, pairOf(80, 0, 10, 10), pairOf(80, 10, 0, 10), pairOf(80, 10, 0, 10), pairOf(80, 10, 0, 10))
+	a := evaluate.JudgePair(p, evaluate.Gate{Metric: "accuracy", Against: "old", Margin: to(0.5), Search: true})
+	if len(a.Exploratory) != 1 || !strings.Contains(a.Exploratory[0].Reason, "one of 4 slices looked at") {
+		t.Fatalf("%+v", a.Exploratory)
+	}
+	// The same of classes: in one slice of three a class has too few rows.
+	q := sliced([]string{"a", "b"}, pairOf(80, 0, 10, 10), pairOf(80, 0, 10, 10))
+	for i := 105; i < 200; i++ {
+		q.Candidate.Label[i], q.Candidate.Prediction[i], q.Baseline.Prediction[i] = 0, 0, 0
+	}
+	b := evaluate.JudgePair(q, evaluate.Gate{Metric: "f1", Against: "old", Margin: to(0.9), Search: true})
+	if len(b.Exploratory) != 1 || !strings.Contains(b.Exploratory[0].Reason, "one of 2 slices looked at") {
+		t.Fatalf("%+v", b.Exploratory)
+	}
+}
+
 // A search of a metric that is costly to bound looks at what it can, and says so.
 func TestSearchIsBounded(t *testing.T) {
 	p := scored(random(10), 60_000, 1, 1.2)

@@ -18,6 +18,18 @@ type weighted struct {
 	value   func(weight []uint32) float64
 }
 
+// units is how many elements or clusters are drawn.
+func (w *weighted) units() int64 {
+	if w.cluster == nil {
+		return int64(w.n)
+	}
+	seen := map[int32]bool{}
+	for _, c := range w.cluster {
+		seen[c] = true
+	}
+	return int64(len(seen))
+}
+
 // weigh prepares a metric of s. It fails with why the metric is undefined.
 func weigh(s *metric.Sample, m *metric.Metric) (*weighted, error) {
 	w := &weighted{n: s.N, unit: "row", cluster: s.Cluster}

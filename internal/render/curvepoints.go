@@ -7,7 +7,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/report"
 )
 
-// A terminal and a comment show curves as the points by which a reader compares
+// A comment shows curves as the points by which a reader compares
 // them: marks and short lines point by point, long lines where the ticks of the
 // axis are.
 const (
@@ -153,25 +153,7 @@ func valueAt(l report.Line, x float64) (y float64, ok bool) {
 	return v, finite(v)
 }
 
-// curves writes the tables of key points.
-func (p *printer) curves(c report.Curves) {
-	tables := keyPoints(c)
-	if len(tables) == 0 {
-		p.line("none", dim)
-	}
-	for i, t := range tables {
-		if i > 0 {
-			p.WriteByte('\n')
-		}
-		p.line(visible(t.says), dim)
-		p.tableSection(t.Table)
-	}
-	if n := len(c.Lines) - mostLines; n > 0 {
-		p.line("… and "+counted(n, "more line", "more lines"), dim)
-	}
-}
-
-// curves writes the same tables, long ones folded away.
+// curves writes the tables of key points, long ones folded away.
 func (m markdown) curves(c report.Curves) {
 	tables := keyPoints(c)
 	if len(tables) == 0 {

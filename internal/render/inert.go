@@ -25,13 +25,18 @@ const parting = "&#8203;"
 // image, mention, issue reference or table cell comes of it.
 func inert(s string) string {
 	s = visible(s)
-	if !strings.ContainsAny(s, "&<>\"|\\`*_~[]$@#:-.") {
+	if !strings.ContainsAny(s, "&<>\"|\\`*_~[]$@#:-.") && !hasCommit(s) {
 		return s
 	}
 	var b strings.Builder
 	b.Grow(len(s) + 32)
-	for i := range len(s) {
+	for i := 0; i < len(s); i++ {
 		c := s[i]
+		if n := commit(s, i); n > 0 {
+			b.WriteString("<code>" + s[i:i+n] + "</code>")
+			i += n - 1
+			continue
+		}
 		if e := entities[c]; e != "" {
 			b.WriteString(e)
 			continue
@@ -45,6 +50,42 @@ func inert(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// commit returns the length of what GitHub would link as a commit at s[i], or
+// 0: a word of 7 to 40 hexadecimal digits. As code it is no link, and is
+// copied as it stands. Whole numbers stay numbers.
+func commit(s string, i int) int {
+	if i > 0 && isWord(s[i-1]) {
+		return 0
+	}
+	n, letters := 0, false
+	for i+n < len(s) && n <= 40 {
+		switch c := s[i+n]; {
+		case isDigit(c):
+		case c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F':
+			letters = true
+		default:
+			if n < 7 || !letters || isWord(c) {
+				return 0
+			}
+			return n
+		}
+		n++
+	}
+	if n < 7 || n > 40 || !letters {
+		return 0
+	}
+	return n
+}
+
+func hasCommit(s string) bool {
+	for i := range len(s) {
+		if commit(s, i) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // inertLine is inert for text at the beginning of a line, where markdown has

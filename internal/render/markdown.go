@@ -75,10 +75,10 @@ func (m markdown) findings(findings []report.Finding) {
 			continue
 		}
 		if !head {
-			m.WriteString("\n| | Check | What was found |\n|:--|:--|:--|\n")
+			m.WriteString("\n" + MarkdownFindingHead)
 			head = true
 		}
-		m.WriteString("| " + findingSymbol(f) + " | " + whichCheck(f) + " | " + whatFound(f) + " |\n")
+		m.WriteString(MarkdownFinding(f))
 	}
 }
 

@@ -12,6 +12,10 @@ const gap = "  "
 
 // section writes one section, its content indented under its title.
 func (p *printer) section(s report.Section) {
+	if s.Curves != nil {
+		p.curves(s.Title, s.Curves.Clean())
+		return
+	}
 	if s.Title != "" {
 		p.WriteString(p.styled(visible(s.Title), bold) + "\n")
 		inner := *p
@@ -27,13 +31,22 @@ func (p *printer) section(s report.Section) {
 		p.intervals(s.Intervals)
 	case s.Histogram != nil:
 		p.histogram(s.Histogram)
-	case s.Curves != nil:
-		p.curves(s.Curves.Clean())
 	case s.Matrix != nil:
 		p.matrix(matrix{s.Matrix})
 	case s.Text != nil:
 		p.prose(*s.Text)
 	}
+}
+
+// curves names them in one line: what letters could draw of a curve says less
+// than its area does, and takes a page. The lines are clean.
+func (p *printer) curves(title string, c report.Curves) {
+	p.WriteString(p.indent + p.styled(firstNonEmpty(visible(title), "Curves"), bold))
+	if !drawable(c.Lines) {
+		p.WriteString(": none\n")
+		return
+	}
+	p.WriteString(": " + counted(len(c.Lines), "line", "lines") + "; the HTML report draws it\n")
 }
 
 // prose writes text line by line. Lines that begin with a space are set by
