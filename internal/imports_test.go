@@ -72,7 +72,7 @@ var mayImport = map[string]string{
 	"check":        "evalcheck metric predictions compat modelfile datacheck imagecheck dataprofile profile registry modelcheck evaluate table workspace evidence artifact transfer lock manifest ref report canonical",
 	"changes":      "artifact transfer datadiff modeldiff modelfile compat workspace manifest ref report",
 	"forge":        "",
-	"forge/github": "forge", "forge/local": "forge",
+	"forge/github": "forge", "forge/local": "forge", "forge/github/githubtest": "",
 	"review":    "changes check promotion policy workspace ledger forge render datadiff modeldiff artifact manifest evidence schemas ref report",
 	"promotion": "compat workspace check evidence ledger artifact lock manifest ref report canonical",
 	"doctor":    "workspace artifact ledger evidence lock manifest ref report canonical",
@@ -87,7 +87,7 @@ const everything = "*"
 
 // forTests are packages that production code does not import; demo shows what
 // they show.
-var forTests = []string{"action/runnertest", "testregistry"}
+var forTests = []string{"action/runnertest", "forge/github/githubtest", "testregistry"}
 
 // owners are the packages that alone speak a format or protocol: whoever else
 // needs it asks them. A path stands for all below it, in every major version.
@@ -104,7 +104,7 @@ var owners = map[string]string{
 	"log":                             "cli cmd/waybill",
 	"golang.org/x/image":              "imagecheck",
 	"testing":                         "testregistry",
-	"net/http/httptest":               "testregistry",
+	"net/http/httptest":               "testregistry forge/github/githubtest",
 	"github.com/rogpeppe/go-internal": "",
 	"C":                               "",
 	"github.com/pierrec/lz4":          "table modelarchive",
