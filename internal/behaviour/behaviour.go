@@ -80,6 +80,7 @@ const (
 	defaultConfidence = 0.90
 	maxCases          = 5_000_000
 	maxTests          = 10_000
+	maxTexts          = 1 << 30 // bytes of what is kept of them
 	failingCases      = 5
 )
 

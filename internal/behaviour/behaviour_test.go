@@ -142,3 +142,14 @@ func TestProblems(t *testing.T) {
 		}
 	}
 }
+
+// What is kept of a file is bounded, whatever stands in it.
+func TestTextsAreBounded(t *testing.T) {
+	j := &judge{named: map[string]int{}, open: map[example]int{}, hasPrediction: true}
+	j.row(&row{number: 1, test: "t", kind: "inv", name: "case", answer: "yes", expect: "ab"})
+	j.row(&row{number: 2, test: "t", kind: "inv", name: "case", answer: "yes"})
+	j.row(&row{number: 3, test: "mft", kind: "mft", name: "x", answer: "yes", expect: "yes"})
+	if j.texts != len("t"+"case"+"yes"+"ab"+"mft"+"x") {
+		t.Errorf("%d bytes", j.texts)
+	}
+}

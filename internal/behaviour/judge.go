@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -16,6 +17,7 @@ type judge struct {
 	named    map[string]int // place in tests
 	cases    []state
 	open     map[example]int // place in cases
+	texts    int             // bytes that tests and cases keep
 	problems []string
 	faults   []fault
 
@@ -94,7 +96,12 @@ func (j *judge) batch(r table.Reader) (more bool, err error) {
 		}
 		j.row(&v)
 		if len(j.cases) > maxCases || len(j.tests) > maxTests {
-			j.problems = append(j.problems, fmt.Sprintf("%s has more than %d tests or %d cases", j.spec.File.Name, maxTests, maxCases))
+			j.problems = append(j.problems, fmt.Sprintf("%s has more than %s tests or %s cases; judge them in several files",
+				j.spec.File.Name, report.Thousands(maxTests), report.Thousands(maxCases)))
+			return false, nil
+		}
+		if j.texts > maxTexts {
+			j.problems = append(j.problems, fmt.Sprintf("%s has more than %d GB of answers and names of cases; judge them in several files", j.spec.File.Name, maxTexts>>30))
 			return false, nil
 		}
 	}
@@ -122,6 +129,7 @@ func (j *judge) row(v *row) {
 	if !ok {
 		test = len(j.tests)
 		j.named[v.test] = test
+		j.texts += len(v.test)
 		j.tests = append(j.tests, Test{Name: v.test, Kind: kind})
 	}
 	if j.tests[test].Kind != kind {
@@ -139,6 +147,7 @@ func (j *judge) row(v *row) {
 	at, ok := j.open[example{test, v.name}]
 	if !ok {
 		j.open[example{test, v.name}] = len(j.cases)
+		j.texts += len(v.name) + len(v.answer) + len(v.expect)
 		j.cases = append(j.cases, state{test: test, name: v.name, original: v.number, rows: 1, prediction: v.answer, expected: v.expect, score: v.score})
 		return
 	}
@@ -162,6 +171,7 @@ func (j *judge) functionality(test int, v *row) {
 	if !same(v.expect, v.answer) {
 		c.failed = v.number
 	}
+	j.texts += len(v.name)
 	j.cases = append(j.cases, c)
 }
 

@@ -98,6 +98,7 @@ func (g Gate) answer(c, b *metric.Sample, columns map[string]*predictions.Values
 	}
 	x := g.judge(m, c, b)
 	a := &Answer{APIVersion: report.APIVersion, Comparison: x.Comparison, Slices: []Comparison{}, Notes: slices.Clone(notes), own: x.Verdict, Expected: g.expected(), Observed: x.observed}
+	a.Notes = append(a.Notes, uncounted(c)...)
 	if a.Observed == "" {
 		a.Observed = "undefined"
 	}
@@ -195,4 +196,16 @@ func (a *Answer) Finding() report.Finding {
 		f.Details["method"] = a.Method
 	}
 	return f
+}
+
+// uncounted says how many queries of a ranking no metric counts.
+func uncounted(s *metric.Sample) []string {
+	if s.Query == nil {
+		return nil
+	}
+	all, without := metric.Queries(s)
+	if without == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s of %s have no relevant row; no metric counts them", report.Thousands(without), plural(int64(all), "query"))}
 }

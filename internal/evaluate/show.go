@@ -56,6 +56,9 @@ func Show(candidate *predictions.Set, baseline *predictions.Pair, answers []*Ans
 // once.
 func noteSection(candidate *predictions.Set, baseline *predictions.Pair, answers []*Answer) []report.Section {
 	notes := slices.Clone(candidate.Notes)
+	if candidate.Sample != nil {
+		notes = append(notes, uncounted(candidate.Sample)...)
+	}
 	if baseline != nil {
 		notes = append(notes, baseline.Notes...)
 	}

@@ -38,6 +38,8 @@ const (
 const (
 	MaxSamples = 1_000_000
 	MaxSeconds = 1e6
+	// No clock tells less from 0, and ratios are to stay finite.
+	minSeconds = 1e-12
 )
 
 // Sample is one run of one command.

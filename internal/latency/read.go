@@ -192,7 +192,7 @@ func (r *reader) row(b *table.Batch, i int) error {
 // add takes a run whose time makes sense.
 func (r *reader) add(line int64, s Sample, row int64) error {
 	switch {
-	case !(s.Seconds > 0 && s.Seconds <= MaxSeconds):
+	case !(s.Seconds >= minSeconds && s.Seconds <= MaxSeconds):
 		return r.fault(line, "row %d: %s s: expected a time above 0 and up to %s s", row,
 			strconv.FormatFloat(s.Seconds, 'g', -1, 64), report.Thousands(int64(MaxSeconds)))
 	case len(r.out.Rows) >= MaxSamples:
@@ -205,7 +205,7 @@ func (r *reader) add(line int64, s Sample, row int64) error {
 // quoted shows a piece of a file, shortened.
 func quoted(s string) string {
 	if len(s) > 40 {
-		s = s[:40] + "…"
+		s = strings.ToValidUTF8(s[:40], "") + "…"
 	}
 	return strconv.Quote(s)
 }

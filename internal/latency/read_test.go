@@ -71,6 +71,7 @@ func TestReadHostile(t *testing.T) {
 		{"a.csv", "NaN\n1\n", "a.csv:1: row 1: NaN s"},
 		{"a.csv", "1,2\n", `has no column "command"`},
 		{"a.txt", "1\nNaN\n", "a.txt:2: row 2: NaN s: expected a time above 0"},
+		{"a.txt", "1\n1e-320\n", "a.txt:2: row 2: 1e-320 s: expected a time above 0"},
 		{"a.txt", "1\n+Inf\n", "a.txt:2: row 2: +Inf s"},
 		{"a.txt", "1\n1e999\n", "a.txt:2: row 2: +Inf s"},
 		{"a.txt", "1\n1 ms\n", `a.txt:2: "1 ms": expected a number`},

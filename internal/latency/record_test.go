@@ -124,13 +124,15 @@ func be(what string) {
 		os.Exit(3)
 	case "slow":
 		time.Sleep(time.Minute)
-	case "server", "mute", "dying", "endless":
+	case "server", "mute", "dying", "endless", "wordy":
 		for n, in := 1, bufio.NewScanner(os.Stdin); in.Scan(); n++ {
 			switch {
 			case what == "dying" && n == 3:
 				fmt.Fprintln(os.Stderr, "out of memory")
 				os.Exit(9)
 			case what == "mute":
+			case what == "wordy":
+				fmt.Print("one\ntwo\n")
 			case what == "endless":
 				for {
 					if _, err := os.Stdout.Write(make([]byte, 1<<20)); err != nil {
@@ -220,6 +222,7 @@ func TestServer(t *testing.T) {
 		{"silent", "run the candidate: it ended without an answer to line 1; --lines takes a command that answers every line with one", 0},
 		{"mute", "run the candidate: took longer than 200ms to answer line 1", 0},
 		{"endless", "run the candidate: the answer to line 1: has more than 64 MiB without a line end", 0},
+		{"wordy", "run the candidate: the answer to line 1: has more than one line; --lines takes a command that answers every line with one", 0},
 	} {
 		s := &Server{Args: []string{self, "be", c.what}, Lines: lines, Now: clock}
 		if c.what == "mute" {

@@ -110,7 +110,7 @@ func (s *Server) Run(ctx context.Context) (Outcome, error) {
 		return o, nil
 	case late.Load():
 		return o, fmt.Errorf("took longer than %s to answer line %d", s.Timeout, s.asked)
-	case errors.Is(err, errLong):
+	case errors.Is(err, errLong), errors.Is(err, errMore):
 		return o, fmt.Errorf("the answer to line %d: %w", s.asked, err)
 	}
 	o.Exit, o.Stderr = s.end()
@@ -120,14 +120,21 @@ func (s *Server) Run(ctx context.Context) (Outcome, error) {
 	return o, nil
 }
 
-var errLong = fmt.Errorf("has more than %d MiB without a line end", maxAnswer>>20)
+var (
+	errLong = fmt.Errorf("has more than %d MiB without a line end", maxAnswer>>20)
+	errMore = errors.New("has more than one line; --lines takes a command that answers every line with one")
+)
 
-// await reads an answer and forgets it.
+// await reads an answer and forgets it. What follows it would be taken for the
+// answer to the next line, and no time.
 func (s *Server) await() error {
 	for size := 0; size <= maxAnswer; {
 		piece, err := s.answer.ReadSlice('\n')
 		size += len(piece)
-		if err == nil || !errors.Is(err, bufio.ErrBufferFull) {
+		switch {
+		case err == nil && s.answer.Buffered() > 0:
+			return errMore
+		case err == nil || !errors.Is(err, bufio.ErrBufferFull):
 			return err
 		}
 	}

@@ -132,7 +132,7 @@ func ovo(s *Sample) (*Whole, error) {
 	return &Whole{Value: func(weight []uint32) float64 {
 		clear(counts)
 		for i, label := range s.Label {
-			counts[label] += weigh(weight, i)
+			counts[label] += times(weight, i)
 		}
 		var total sum
 		for k, r := range ranks {
@@ -147,13 +147,6 @@ func ovo(s *Sample) (*Whole, error) {
 	}}, nil
 }
 
-func weigh(weight []uint32, row int) float64 {
-	if weight == nil {
-		return 1
-	}
-	return float64(weight[row])
-}
-
 // against sets pairs to the number of pairs of a row of class k and one of
 // each other class in which that of k has the higher score, equal ones half.
 func (r *ranked) against(k int, label []int32, weight []uint32, pairs []float64) {
@@ -165,11 +158,11 @@ func (r *ranked) against(k int, label []int32, weight []uint32, pairs []float64)
 		own := 0.0
 		for _, row := range block {
 			if int(label[row]) == k {
-				own += weigh(weight, int(row))
+				own += times(weight, int(row))
 			}
 		}
 		for _, row := range block {
-			pairs[label[row]] += float64(weigh(weight, int(row)) * (above + own/2))
+			pairs[label[row]] += float64(times(weight, int(row)) * (above + float64(own/2)))
 		}
 		above += own
 	}

@@ -150,6 +150,9 @@ func TestDocumentedValues(t *testing.T) {
 	three := &metric.Sample{Task: metric.Multiclass, N: 6, Classes: []string{"0", "1", "2"}, Positive: metric.Missing,
 		Label: []int32{0, 1, 2, 0, 1, 2}, Prediction: []int32{0, 2, 1, 0, 0, 1}}
 	ranked := binary([]int32{0, 0, 1, 1}, nil, []float64{0.1, 0.4, 0.35, 0.8})
+	eight := &metric.Sample{Task: metric.Multiclass, N: 8, Classes: []string{"1", "2", "3"}, Positive: metric.Missing,
+		Label: []int32{0, 0, 1, 1, 2, 2, 0, 1}, Prediction: []int32{0, 1, 1, 1, 2, 0, 0, 2}}
+	numbers := &metric.Sample{Task: metric.Regression, N: 4, Truth: []float64{3, -0.5, 2, 7}, Estimate: []float64{2.5, 0, 2, 8}}
 	var tenths []float64
 	for i := range 10 {
 		tenths = append(tenths, 0.05+0.1*float64(i))
@@ -167,6 +170,17 @@ func TestDocumentedValues(t *testing.T) {
 		{"balanced_accuracy", binary([]int32{0, 1, 0, 0, 1, 0}, []int32{0, 1, 0, 0, 0, 1}, nil), 0.625},
 		{"f1.macro", three, 0.26666666666666666},
 		{"f1.micro", three, 1.0 / 3},
+		{"f1.weighted", three, 0.26666666666666666},
+		{"precision.macro", three, 0.2222222222222222},
+		{"precision.micro", three, 1.0 / 3},
+		{"precision.weighted", three, 0.2222222222222222},
+		{"recall.macro", three, 1.0 / 3},
+		{"cohen_kappa", eight, 0.4285714285714286},
+		{"mse", numbers, 0.375},
+		{"mae", numbers, 0.5},
+		{"r2", numbers, 0.9486081370449679},
+		{"median_absolute_error", numbers, 0.5},
+		{"mape", numbers, 0.3273809523809524},
 		{"ece", binary([]int32{0, 0, 1, 0, 1, 1, 0, 1, 1, 1}, nil, tenths), 0.34},
 	} {
 		if got := value(t, find(t, c.name, c.s.Task), c.s); !near(got, &c.want, 1e-12) {

@@ -153,6 +153,6 @@ func symmetricError(s *Sample) (*Loss, error) {
 			return 0
 		}
 		// Halves, so that the sum of two great numbers is none too great.
-		return absoluteError(truth/2, estimate/2) / (math.Abs(truth)/4 + math.Abs(estimate)/4)
+		return absoluteError(float64(truth/2), float64(estimate/2)) / (float64(math.Abs(truth)/4) + float64(math.Abs(estimate)/4))
 	})
 }

@@ -110,6 +110,38 @@ func TestRegressionWeights(t *testing.T) {
 	}
 }
 
+// Squares of such numbers overflow or vanish: what is left of them would make
+// any correlation.
+func TestPearsonOfExtremes(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	const n = 50
+	truth, estimate := make([]float64, n), make([]float64, n)
+	for _, scale := range []float64{1, 1e100, 1e-100, 1e160, 1e200, 1e-150, 1e-160, 1e-200, 1e-310} {
+		for i := range n {
+			estimate[i] = rng.NormFloat64()
+			truth[i] = (estimate[i] + 3*rng.NormFloat64()) * scale
+		}
+		for _, s := range []*Sample{numbers(truth, estimate), numbers(estimate, truth)} {
+			m, err := Find("pearson", Regression)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rank, _ := Find("spearman", Regression)
+			about, err := rank.Value(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := m.Value(s)
+			switch far := scale > 1e150 || scale < 1e-140; {
+			case far && err == nil:
+				t.Errorf("scale %g: %v", scale, got)
+			case !far && (err != nil || math.Abs(got-about) > 0.25):
+				t.Errorf("scale %g: %v, %v; the rank correlation is %v", scale, got, err, about)
+			}
+		}
+	}
+}
+
 func BenchmarkSpearmanWeighted100k(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	const n = 100_000

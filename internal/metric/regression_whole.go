@@ -146,7 +146,7 @@ func medianAbsoluteError(truth, estimate []float64) (func([]uint32) float64, err
 				high = errors[row]
 			}
 			if before <= lower && lower < passed {
-				return high/2 + errors[row]/2
+				return float64(high/2) + float64(errors[row]/2)
 			}
 		}
 		return math.NaN()
@@ -214,7 +214,8 @@ func correlation(x, y []float64, weight []uint32) float64 {
 }
 
 // correlationAbout is the correlation of numbers whose means are known. It is
-// NaN where a side does not vary.
+// NaN where a side does not vary, and where its squares overflow or have lost
+// their digits, which would make any correlation of it.
 func correlationAbout(x, y []float64, mx, my float64, weight []uint32) float64 {
 	var both, xx, yy float64
 	for i, v := range x {
@@ -222,6 +223,10 @@ func correlationAbout(x, y []float64, mx, my float64, weight []uint32) float64 {
 		both += float64(w * float64(dx*dy))
 		xx += float64(w * float64(dx*dx))
 		yy += float64(w * float64(dy*dy))
+	}
+	const tiny = 1e-290
+	if !(min(xx, yy) > tiny && max(xx, yy) <= math.MaxFloat64) {
+		return math.NaN()
 	}
 	return min(max(both/float64(math.Sqrt(xx)*math.Sqrt(yy)), -1), 1)
 }
@@ -251,7 +256,7 @@ func midranks(x []float64, order []int32, weight []uint32, out []float64) (passe
 			n += times(weight, int(order[end]))
 		}
 		for ; i < end; i++ {
-			out[order[i]] = passed + (n+1)/2
+			out[order[i]] = passed + float64((n+1)/2)
 		}
 		passed += n
 	}

@@ -25,7 +25,7 @@ func errorRate(name, title, unit string, split func(string) []string) Metric {
 				return nil, undefined("a text has %d bytes; edits are counted of texts of at most %d", longest, maxEditText)
 			}
 			a, b := split(reference), split(s.Answer[i])
-			if work += float64(len(a)) * float64(len(b)); work > maxEditWork {
+			if work += float64(float64(len(a)) * float64(len(b))); work > maxEditWork {
 				return nil, undefined("the texts are too long to count edits of; at most %d pairs of %ss are compared", int64(maxEditWork), unit)
 			}
 			edits[i], lengths[i] = float64(d.between(a, b)), float64(len(a))

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Value computes m on s. Where m has no value, the error is an *Undefined; the
@@ -103,7 +104,7 @@ func undefined(reason string, args ...any) *Undefined {
 // quote keeps hostile names short and printable in messages.
 func quote(name string) string {
 	if len(name) > 60 {
-		name = name[:60] + "…"
+		name = strings.ToValidUTF8(name[:60], "") + "…"
 	}
 	return strconv.Quote(name)
 }

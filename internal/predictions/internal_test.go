@@ -96,7 +96,7 @@ func TestBatches(t *testing.T) {
 }
 
 func TestKeyText(t *testing.T) {
-	for text, want := range map[string]string{"17.0": "17", "17.00": "17.00", ".0": ".0", "1.1.0": "1.1.0", "v1.0": "v1.0", "x": "x", "": ""} {
+	for text, want := range map[string]string{"17.0": "17", "17.00": "17.00", "-17.0": "-17", "-.0": "-.0", ".0": ".0", "1.1.0": "1.1.0", "v1.0": "v1.0", "x": "x", "": ""} {
 		if got := withoutPoint([]byte(text)); string(got) != want {
 			t.Errorf("%s: %s, want %s", text, got, want)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/metric"
 	"github.com/waybill-dev/waybill/internal/predictions"
+	"github.com/waybill-dev/waybill/internal/table"
 )
 
 func TestJoin(t *testing.T) {
@@ -198,3 +199,14 @@ func FuzzRead(f *testing.F) {
 }
 
 var tasks = []metric.Task{"", metric.Binary, metric.Multiclass, metric.Multilabel, metric.Regression, metric.Ranking, metric.Text}
+
+func TestDefaultKey(t *testing.T) {
+	a, b := csv(t, "id 1 2", "x 1 1"), csv(t, "id 2 3", "x 1 1")
+	for want, files := range map[string][]table.File{
+		"id": {a, b}, "": {a, csv(t, "id 1 1")}, " ": {a, csv(t, "x 1 2")}, "  ": {csv(t, "id 1 ∅", "x 1 2")}, "   ": nil,
+	} {
+		if got := predictions.DefaultKey(t.Context(), files...); got != strings.TrimSpace(want) {
+			t.Errorf("%d files: %q, want %q", len(files), got, want)
+		}
+	}
+}

@@ -40,13 +40,14 @@ func keyText(c *table.Column, i int, buf []byte) []byte {
 	return c.AppendText(buf[:0], i)
 }
 
-// withoutPoint makes 17 of 17.0.
+// withoutPoint makes 17 of 17.0, and −17 of −17.0.
 func withoutPoint(text []byte) []byte {
 	whole, ok := bytes.CutSuffix(text, []byte(".0"))
-	if !ok || len(whole) == 0 {
+	digits := bytes.TrimPrefix(whole, []byte("-"))
+	if !ok || len(digits) == 0 {
 		return text
 	}
-	for _, b := range whole {
+	for _, b := range digits {
 		if !isDigit(b) {
 			return text
 		}

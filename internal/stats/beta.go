@@ -58,7 +58,7 @@ func betaTail(x, y, a, b float64) float64 {
 	h := max(a/(a+1)*distance, tiny)
 	c, d := h, 0.0
 	for m := 1.0; m < steps; m++ {
-		odd := a + 2*m - 1
+		odd := a + float64(2*m) - 1
 		numerator := (a + m - 1) / odd * ((a + b + m - 1) / odd) * m * (b - m) * x * x
 		denominator := m + float64(m*(b-m)/odd*x) + float64((a+m)/(odd+2)*(distance+float64(m*(1+y))))
 		if d = denominator + float64(numerator*d); math.Abs(d) < tiny {
@@ -68,7 +68,7 @@ func betaTail(x, y, a, b float64) float64 {
 			c = tiny
 		}
 		d = 1 / d
-		change := c * d
+		change := float64(c * d)
 		h *= change
 		if math.Abs(change-1) <= epsilon {
 			break
@@ -92,7 +92,7 @@ func betaTerm(x, y, a, b float64) float64 {
 func stirlingError(z float64) float64 {
 	if z < 15 {
 		logGamma, _ := math.Lgamma(z + 1)
-		return logGamma - float64((z+0.5)*math.Log(z)) + z - 0.5*math.Log(2*math.Pi)
+		return logGamma - float64((z+0.5)*math.Log(z)) + z - float64(0.5*math.Log(2*math.Pi))
 	}
 	return polynomial(1/(z*z), 1.0/12, -1.0/360, 1.0/1260, -1.0/1680, 1.0/1188) / z
 }
@@ -161,7 +161,7 @@ func betaLogit(p, q, a, b float64) float64 {
 		} else {
 			low = u
 		}
-		step := -excess * (tail / betaTerm(x, y, a, b)) / a / b * (a + b)
+		step := float64(-excess * (tail / betaTerm(x, y, a, b)) / a / b * (a + b))
 		if excess == 0 || math.Abs(step) <= 2e-16*math.Abs(u) || high-low <= 2e-16*math.Abs(u) {
 			break
 		}

@@ -159,12 +159,12 @@ func (a *Areas) Interval(i int, confidence float64) (lower, upper float64) {
 		return float64(share * value), max(value, float64(share*value)+(1-share))
 	}
 	se, z := math.Sqrt(variance), -NormalQuantile((1-confidence)/2)
-	spread := z * se
+	spread := float64(z * se)
 	lower, upper = value-spread, value+spread
 	if n := float64(min(a.Positives, a.Negatives)); n < 20 {
 		z2 := z * z
 		center := value + z2/(2*n)
-		reach := z * math.Sqrt(float64(value*(1-value))/n+z2/(4*n*n))
+		reach := float64(z * math.Sqrt(float64(value*(1-value))/n+z2/(4*n*n)))
 		lower, upper = min(lower, (center-reach)/(1+z2/n)), max(upper, (center+reach)/(1+z2/n))
 	}
 	if min(value, 1-value) < 4*se {
@@ -207,7 +207,7 @@ func (a *Areas) Difference(i, j int, confidence float64) (difference, se, lower,
 		share := a.sameOutcome(confidence)
 		lower, upper = float64(share*difference)-(1-share), float64(share*difference)+(1-share)
 	default:
-		spread := -NormalQuantile((1-confidence)/2) * se
+		spread := float64(-NormalQuantile((1-confidence)/2) * se)
 		lower, upper = difference-spread, difference+spread
 	}
 	return difference, se, max(lower, -1), min(upper, 1), z, p

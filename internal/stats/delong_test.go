@@ -81,6 +81,9 @@ func TestDeLongHemorrhage(t *testing.T) {
 	// Not worse by 0.02: the lower bound of 95 % on one side.
 	_, _, lower, _, _, _ = a.Difference(wfns, s100b, 0.9)
 	closeTo(t, "lower", lower, 0.023574192851688713, 1e-12)
+	difference, se, _, _, _, _ = a.Difference(wfns, s100b, 0.9)
+	closeTo(t, "z at -0.02", (difference+0.02)/se, 2.687583192316765, 1e-12)
+	closeTo(t, "p at -0.02", stats.NormalCDF(-(difference+0.02)/se), 0.003598558584344461, 1e-14)
 }
 
 // testdata/delong.py has the expected values from the definition, by numpy.

@@ -35,11 +35,11 @@ func (p Pairs) Difference() float64 {
 	return float64(p.First-p.Second) / float64(p.N())
 }
 
-// valid reports whether p counts at least one row, and no more than a float64
-// can.
+// valid reports whether p counts at least one row, and no more than mostCount of
+// a kind.
 func (p Pairs) valid() bool {
 	for _, count := range []int64{p.Both, p.First, p.Second, p.Neither} {
-		if count < 0 || count > 1<<51 {
+		if count < 0 || count > mostCount {
 			return false
 		}
 	}
@@ -75,7 +75,7 @@ func (p Pairs) correlation() float64 {
 	a, b, c, d := float64(p.Both), float64(p.First), float64(p.Second), float64(p.Neither)
 	numerator := float64(a*d) - float64(b*c)
 	if numerator > 0 {
-		numerator = max(numerator-(a+b+c+d)/2, 0)
+		numerator = max(numerator-float64((a+b+c+d)/2), 0)
 	}
 	// Two roots each, as the product of all four overflows sooner.
 	denominator := math.Sqrt((a+b)*(c+d)) * math.Sqrt((a+c)*(b+d))
@@ -104,6 +104,6 @@ func WaldPaired(p Pairs, confidence float64) (difference, se, lower, upper float
 	n, difference := float64(p.N()), p.Difference()
 	discordant, excess := float64(p.First+p.Second), float64(p.First-p.Second)
 	se = math.Sqrt(max(discordant-float64(excess*difference), 0)) / n
-	spread := normalCritical(confidence) * se
+	spread := float64(normalCritical(confidence) * se)
 	return difference, se, max(difference-spread, -1), min(difference+spread, 1)
 }

@@ -28,7 +28,7 @@ func upperGamma(a, x float64) float64 {
 	if x < a+1 {
 		term, sum := 1/a, 1/a
 		for n := 1.0; n < steps && term > sum*epsilon; n++ {
-			term *= x / (a + n)
+			term = float64(term * (x / (a + n)))
 			sum += term
 		}
 		return min(max(1-float64(front*sum), 0), 1)
@@ -47,7 +47,7 @@ func upperGamma(a, x float64) float64 {
 			c = tiny
 		}
 		d = 1 / d
-		delta := d * c
+		delta := float64(d * c)
 		h *= delta
 		if math.Abs(delta-1) < epsilon {
 			break
@@ -58,7 +58,7 @@ func upperGamma(a, x float64) float64 {
 
 // NormalCDF is the standard normal distribution function Φ, accurate also in
 // the lower tail.
-func NormalCDF(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
+func NormalCDF(z float64) float64 { return float64(math.Erfc(-z/math.Sqrt2) / 2) }
 
 // NormalQuantile is the inverse of NormalCDF, to about 16 digits also for a
 // tiny p: M. J. Wichura's PPND16 (Algorithm AS 241, Applied Statistics 37,
@@ -253,7 +253,7 @@ func pelzGood(n, d float64) float64 {
 		pi4   = pi2 * pi2
 		pi6   = pi4 * pi2
 	)
-	x2 := n * d * d
+	x2 := float64(n * d * d)
 	x := math.Sqrt(x2)
 	x3, x4, x6 := x2*x, x2*x2, x2*x2*x2
 	var k0, k1, k2, k3 float64

@@ -116,7 +116,7 @@ func Mean(x []float64) float64 { return sum(x) / float64(len(x)) }
 // interpolated linearly between the two next to it (numpy's default, type 7
 // of R. J. Hyndman and Y. Fan, 1996).
 func Quantile(sorted []float64, q float64) float64 {
-	at := q * float64(len(sorted)-1)
+	at := float64(q * float64(len(sorted)-1))
 	i := int(math.Floor(at))
 	if i+1 >= len(sorted) {
 		return sorted[len(sorted)-1]

@@ -21,7 +21,7 @@ func TestNothingKnown(t *testing.T) {
 			if lower, upper := f(1, 2, confidence); lower != 0 || upper != 1 {
 				t.Errorf("%s at confidence %v: %v to %v", name, confidence, lower, upper)
 			}
-			for _, c := range [][2]int64{{0, 0}, {3, 2}, {-1, 2}, {1, -1}} {
+			for _, c := range [][2]int64{{0, 0}, {3, 2}, {-1, 2}, {1, -1}, {1 << 51, math.MaxInt64}} {
 				if lower, upper := f(c[0], c[1], 0.9); lower != 0 || upper != 1 {
 					t.Errorf("%s of %v: %v to %v", name, c, lower, upper)
 				}
@@ -36,6 +36,9 @@ func TestNothingKnown(t *testing.T) {
 		if _, _, ok := stats.QuantileRanks(1000, 0.5, confidence); ok {
 			t.Errorf("QuantileRanks at confidence %v", confidence)
 		}
+	}
+	if lower, upper, ok := stats.QuantileRanks(math.MaxInt64, 0.5, 0.9); ok || lower != 0 || upper <= 0 {
+		t.Errorf("QuantileRanks of very many: %d to %d, %v", lower, upper, ok)
 	}
 	for _, p := range []stats.Pairs{{}, {Both: -1, First: 5}, {First: 3, Second: -2}, {Both: math.MaxInt64, First: math.MaxInt64}, {Neither: 1 << 60}} {
 		d, lower, upper := stats.NewcombePaired(p, 0.9)

@@ -13,8 +13,8 @@ import "sort"
 // upper one; ok tells that both are there. Arguments that make no sense give
 // neither.
 func QuantileRanks(n int64, q, confidence float64) (lower, upper int64, ok bool) {
-	if n <= 0 || !isShare(q) || !isShare(confidence) {
-		return 0, max(n, 0) + 1, false
+	if n <= 0 || n > mostCount || !isShare(q) || !isShare(confidence) {
+		return 0, min(max(n, 0), mostCount) + 1, false
 	}
 	outside := (1 - confidence) / 2 * (1 + 1e-12) // but for rounding
 	// Fewer than `rank` values lie below the quantile; it falls with the rank.

@@ -4,13 +4,17 @@ import "math"
 
 // The intervals below are of a proportion of which k successes out of n trials
 // were seen. confidence is two-sided, in (0, 1): 0.95. Arguments that make no
-// sense, no trials among them, give the interval from 0 to 1: nothing is known
-// then. What each is good for: L. D. Brown, T. T. Cai and A. DasGupta,
-// "Interval estimation for a binomial proportion" (Statistical Science 16,
-// 2001).
+// sense, no trials or more than mostCount among them, give the interval from 0
+// to 1: nothing is known then. What each is good for: L. D. Brown, T. T. Cai and
+// A. DasGupta, "Interval estimation for a binomial proportion" (Statistical
+// Science 16, 2001).
+
+// mostCount is up to how many are counted: sums of four such counts are whole
+// float64 numbers.
+const mostCount = 1 << 51
 
 func noProportion(k, n int64, confidence float64) bool {
-	return n <= 0 || k < 0 || k > n || !isShare(confidence)
+	return n <= 0 || n > mostCount || k < 0 || k > n || !isShare(confidence)
 }
 
 // Wilson returns the score interval (E. B. Wilson, 1927, without continuity
@@ -24,7 +28,7 @@ func Wilson(k, n int64, confidence float64) (lower, upper float64) {
 	count := float64(n)
 	p := float64(k) / count
 	center := p + z2/(2*count)
-	spread := z * math.Sqrt(float64(p*(1-p)/count)+z2/(4*count*count))
+	spread := float64(z * math.Sqrt(float64(p*(1-p)/count)+z2/(4*count*count)))
 	scale := 1 + z2/count
 	lower, upper = (center-spread)/scale, (center+spread)/scale
 	// Rounding would leave 1e-17 where the formula gives exactly 0 or 1.
@@ -92,7 +96,7 @@ func AgrestiCoull(k, n int64, confidence float64) (lower, upper float64) {
 	}
 	z := normalCritical(confidence)
 	count := float64(n) + float64(z*z)
-	p := (float64(k) + float64(z*z)/2) / count
-	spread := z * math.Sqrt(p*(1-p)/count)
+	p := (float64(k) + float64(z*z/2)) / count
+	spread := float64(z * math.Sqrt(p*(1-p)/count))
 	return max(p-spread, 0), min(p+spread, 1)
 }

@@ -98,7 +98,7 @@ func binomialByInversion(s source, n int64, p float64) int64 {
 				return k
 			}
 			u -= probability
-			probability *= float64(n-k) / float64(k+1) * odds
+			probability = float64(probability * (float64(n-k) / float64(k+1) * odds))
 		}
 	}
 }
@@ -109,7 +109,7 @@ func binomialByInversion(s source, n int64, p float64) int64 {
 // squeeze. NumPy and TensorFlow have it from there too.
 func binomialByRejection(s source, n int64, p float64) int64 {
 	count := float64(n)
-	mean := count * p
+	mean := float64(count * p)
 	deviation := math.Sqrt(mean * (1 - p))
 	b := 1.15 + float64(2.53*deviation)
 	a := -0.0873 + float64(0.0248*b) + float64(0.01*p)

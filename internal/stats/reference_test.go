@@ -167,6 +167,12 @@ func TestMeanReferences(t *testing.T) {
 	m = stats.MeanInterval(rows, 0.95)
 	digits(t, "mean", m.Mean, -0.052, 1e-14)
 	digits(t, "se", m.SE, 0.010715486143268218, 1e-14)
+	// By the normal distribution, and by the variance of a share, which divides
+	// by n where that of a sample divides by n − 1.
+	spread := stats.NormalQuantile(0.975) * m.SE
+	interval(m.Mean-spread, m.Mean+spread)(t, "by the normal distribution", -0.07300196691764371, -0.030998033082356283, 1e-14)
+	_, se, _, _ := stats.WaldPaired(stats.Pairs{Both: 427, First: 2, Second: 28, Neither: 43}, 0.95)
+	digits(t, "Wald, se", se, m.SE*math.Sqrt(499.0/500), 1e-14)
 
 	// Digits survive an offset and small numbers beside large ones.
 	m = stats.MeanInterval([]float64{1e9 + 4, 1e9 + 7, 1e9 + 13, 1e9 + 16}, 0.95)
@@ -241,6 +247,9 @@ func TestOrderReferences(t *testing.T) {
 }
 
 func TestSampleSizeReferences(t *testing.T) {
+	// Of rows that differ this many in units of the margin, squared, are needed.
+	z := stats.NormalQuantile(0.95) + stats.NormalQuantile(0.8)
+	digits(t, "square of z0.95 + z0.8", z*z, 6.182557232019766, 1e-14)
 	for _, c := range []struct {
 		got  func() (int64, bool)
 		want int64

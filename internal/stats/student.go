@@ -23,7 +23,7 @@ func StudentCDF(t, df float64) float64 {
 	x, y := 1/(1+float64(r*r)), 1/(1+1/r/r)
 	tail, _ := incompleteBeta(x, y, df/2, 0.5)
 	if t > 0 {
-		return 1 - tail/2
+		return 1 - float64(tail/2)
 	}
 	return tail / 2
 }

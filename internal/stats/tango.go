@@ -40,7 +40,7 @@ func TangoScore(p Pairs, null float64) float64 {
 func crossing(passed func(float64) bool) float64 {
 	low, high := -1.0, 1.0
 	for range 100 {
-		middle := low + (high-low)/2
+		middle := low + float64((high-low)/2)
 		if middle == low || middle == high {
 			break
 		}

@@ -47,7 +47,7 @@ func WilcoxonSigned(d []float64, null float64) (v, pvalue float64, exact bool) {
 	if len(shifted) < exactRanks && len(shifted) == len(d) && ties == 0 {
 		return v, signedRanks(len(shifted), int(v)), true
 	}
-	z := v - n*(n+1)/4
+	z := v - float64(n*(n+1)/4)
 	if z != 0 {
 		z -= math.Copysign(0.5, z)
 	}
