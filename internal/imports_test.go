@@ -67,6 +67,7 @@ var mayImport = map[string]string{
 	"modelcheck":   "compat modelfile modelscan card license pii manifest report ref schemas",
 	"imagecheck":   "table manifest report ref schemas",
 	"policy":       "manifest report ref",
+	"scaffold":     "",
 	"workspace":    "gitrepo manifest ledger registry cas ref report canonical",
 	"lock":         "artifact modelfile profile metric predictions table workspace evidence manifest registry cas ref report canonical",
 	"check":        "evalcheck metric predictions compat modelfile datacheck imagecheck dataprofile profile registry modelcheck evaluate table workspace evidence artifact transfer lock manifest ref report canonical",
@@ -75,7 +76,7 @@ var mayImport = map[string]string{
 	"forge/github": "forge", "forge/local": "forge", "forge/github/githubtest": "",
 	"review":    "changes check promotion policy workspace ledger forge render datadiff modeldiff artifact manifest evidence schemas ref report",
 	"promotion": "compat workspace check evidence ledger artifact lock manifest ref report canonical",
-	"doctor":    "workspace artifact ledger evidence lock manifest ref report canonical",
+	"doctor":    "forge workspace artifact ledger evidence lock manifest ref report canonical",
 
 	"demo":         "modelfile table stats manifest ref canonical report testregistry",
 	"testregistry": "registry ref",

@@ -27,6 +27,9 @@ var model []byte
 //go:embed dataset.json
 var dataset []byte
 
+//go:embed review.json
+var review []byte
+
 // Formats that parameters of checks may name in "format". Other validators
 // ignore them; manifest.Parser holds strings (and strings in lists) to them.
 const (
@@ -53,6 +56,10 @@ type Check struct {
 
 // Project returns the schema of waybill.yaml.
 func Project() []byte { return slices.Clone(project) }
+
+// Review returns the schema of what one workflow tells another about a pull
+// request: see package review.
+func Review() []byte { return slices.Clone(review) }
 
 // Model returns the schema of model.yaml as indented JSON. Without checks it
 // only asks of an entry of checks: that it names a check. It fails when a

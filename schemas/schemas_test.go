@@ -24,7 +24,7 @@ func all(t *testing.T) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return map[string][]byte{"project": Project(), "model": model, "dataset": dataset}
+	return map[string][]byte{"project": Project(), "model": model, "dataset": dataset, "review": Review()}
 }
 
 // TestEveryKeyIsDescribed holds the schemas to what editors need of them, and
