@@ -15,6 +15,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/canonical"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // Limits that hold for every registry. GHCR takes no layer over 10 GB and ends
@@ -159,7 +160,7 @@ func encodeLayers(kind manifest.Kind, files []manifest.File) ([]ocispec.Descript
 
 // sortByRole puts files in the order of layers.
 func sortByRole(kind manifest.Kind, files []manifest.File) {
-	slices.SortFunc(files, func(a, b manifest.File) int {
+	sorting.By(files, func(a, b manifest.File) int {
 		return cmp.Or(cmp.Compare(roleOf(kind, a.Path), roleOf(kind, b.Path)), strings.Compare(a.Path, b.Path))
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/transfer"
 )
 
@@ -103,7 +104,7 @@ func decodePlain(m *ocispec.Manifest, kind manifest.Kind) (*Remote, error) {
 	if err := checkOneSize(remote.Files); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(remote.Files, func(a, b manifest.File) int { return strings.Compare(a.Path, b.Path) })
+	sorting.By(remote.Files, func(a, b manifest.File) int { return strings.Compare(a.Path, b.Path) })
 	var err error
 	remote.ContentDigest, err = manifest.ContentDigest(remote.Files)
 	return remote, err

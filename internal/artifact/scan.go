@@ -16,6 +16,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/cas"
 	"github.com/waybill-dev/waybill/internal/manifest"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // Scan finds the files that a manifest names and digests them. root is the
@@ -110,7 +111,7 @@ func (s *scan) fail(pos manifest.Pos, err error) {
 // check sorts what was found, and returns everything that is wrong.
 func (s *scan) check() error {
 	packed := isPackedLayout(s.a, len(s.found))
-	slices.SortFunc(s.found, func(a, b match) int { return strings.Compare(a.Path, b.Path) })
+	sorting.By(s.found, func(a, b match) int { return strings.Compare(a.Path, b.Path) })
 	s.index = nil // it is for adding
 	if !packed {
 		for _, m := range s.found {

@@ -8,9 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // Store is a folder of files by digest, for all clones of this user:
@@ -195,7 +195,7 @@ func (s *Store) Trim() error {
 	if err != nil {
 		return fmt.Errorf("trim the cache %s: %w", s.dir, err)
 	}
-	slices.SortFunc(alone, func(a, b entry) int {
+	sorting.By(alone, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.ctime, b.ctime), cmp.Compare(a.mtime, b.mtime), cmp.Compare(a.path, b.path))
 	})
 	for _, e := range alone {

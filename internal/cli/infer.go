@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"slices"
 
 	"github.com/waybill-dev/waybill/internal/infer"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -31,7 +31,7 @@ func (a *app) infer(root, dir string, files []string) (*infer.Proposal, error) {
 		}
 		splits = append(splits, split)
 	}
-	slices.SortFunc(splits, func(a, b infer.Split) int { return cmp.Compare(a.Name, b.Name) })
+	sorting.By(splits, func(a, b infer.Split) int { return cmp.Compare(a.Name, b.Name) })
 	p, err := infer.Dataset(a.ctx, splits)
 	switch {
 	case errors.Is(err, infer.ErrNothing):

@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/ledger"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 func (a *app) showCommand() *cobra.Command {
@@ -110,7 +111,7 @@ func showArtifact(art *ledger.Artifact) shown {
 	for _, h := range art.Holds {
 		s.Holds = append(s.Holds, h)
 	}
-	slices.SortFunc(s.Holds, func(x, y ledger.Hold) int { return x.Version.Compare(y.Version) })
+	sorting.By(s.Holds, func(x, y ledger.Hold) int { return x.Version.Compare(y.Version) })
 	return s
 }
 

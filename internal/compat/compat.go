@@ -22,6 +22,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // Class is how much of a change counts as a break. Each class has all rules of
@@ -135,7 +137,7 @@ func Check(before, after Described, c Config) []Break {
 			file = append(file, b)
 		}
 	}
-	slices.SortStableFunc(file, func(a, b Break) int { return cmp.Compare(order[a.Rule], order[b.Rule]) })
+	sorting.Stable(file, func(a, b Break) int { return cmp.Compare(order[a.Rule], order[b.Rule]) })
 	return file
 }
 

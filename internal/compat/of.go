@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/modelfile"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // Of is what a model's files tell. files give the digests of those that are
@@ -119,7 +120,7 @@ var preprocessors = []string{
 // the version of the library that wrote it.
 func preprocessing(files []manifest.File) string {
 	files = slices.Clone(files)
-	slices.SortFunc(files, func(a, b manifest.File) int { return strings.Compare(a.Path, b.Path) })
+	sorting.By(files, func(a, b manifest.File) int { return strings.Compare(a.Path, b.Path) })
 	h := sha256.New()
 	found := false
 	for _, f := range files {

@@ -5,11 +5,11 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -73,7 +73,7 @@ func (p labelBalanceParams) judge(column string, f Facts) report.Finding {
 	for name, n := range c.rows {
 		classes = append(classes, profile.Count{Value: name, Rows: n})
 	}
-	slices.SortFunc(classes, func(a, b profile.Count) int {
+	sorting.By(classes, func(a, b profile.Count) int {
 		return cmp.Or(cmp.Compare(a.Rows, b.Rows), cmp.Compare(a.Value, b.Value))
 	})
 	smallest, largest := classes[0], classes[len(classes)-1]

@@ -10,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -297,6 +298,6 @@ func (l *labels) lacking(other *labels) []label {
 			out = append(out, *l.values[text])
 		}
 	}
-	slices.SortFunc(out, func(a, b label) int { return cmp.Or(cmp.Compare(b.rows, a.rows), cmp.Compare(a.text, b.text)) })
+	sorting.By(out, func(a, b label) int { return cmp.Or(cmp.Compare(b.rows, a.rows), cmp.Compare(a.text, b.text)) })
 	return out
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -121,7 +122,7 @@ func (l leakage) judge(f Facts) report.Finding {
 			unknown = append(unknown, c.name)
 		}
 	}
-	slices.SortStableFunc(judged, func(a, b predictor) int { return cmp.Compare(b.auc, a.auc) })
+	sorting.Stable(judged, func(a, b predictor) int { return cmp.Compare(b.auc, a.auc) })
 	bad = judged
 	if i := slices.IndexFunc(judged, func(j predictor) bool { return j.auc <= *l.max }); i >= 0 {
 		bad = judged[:i]

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/profile"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -145,7 +146,7 @@ func (c *comparison) columns(s *Split) error {
 		s.Columns = append(s.Columns, c.column(f.name, before.Columns[f.name], after.Columns[f.name]))
 	}
 	// In the order of the side after, which readers know.
-	slices.SortFunc(s.Columns, func(a, b Column) int { return c.to.index(a.Name) - c.to.index(b.Name) })
+	sorting.By(s.Columns, func(a, b Column) int { return c.to.index(a.Name) - c.to.index(b.Name) })
 	return nil
 }
 

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -251,7 +252,7 @@ func (c *comparison) formats() {
 			c.common = append(c.common, cellFormat{name: f.Name})
 		}
 	}
-	slices.SortFunc(c.common, func(a, b cellFormat) int { return strings.Compare(a.name, b.name) })
+	sorting.By(c.common, func(a, b cellFormat) int { return strings.Compare(a.name, b.name) })
 }
 
 func (c *comparison) find(column string) int {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -131,10 +132,10 @@ func CompareFiles(from, to []manifest.File) Files {
 		}
 	}
 	byPath := func(a, b File) int { return strings.Compare(a.Path, b.Path) }
-	slices.SortFunc(out.Added, byPath)
-	slices.SortFunc(out.Removed, byPath)
-	slices.SortFunc(out.Changed, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
-	slices.SortFunc(out.Moved, func(a, b Move) int {
+	sorting.By(out.Added, byPath)
+	sorting.By(out.Removed, byPath)
+	sorting.By(out.Changed, func(a, b Change) int { return strings.Compare(a.Path, b.Path) })
+	sorting.By(out.Moved, func(a, b Move) int {
 		return cmp.Or(strings.Compare(a.Path.To, b.Path.To), strings.Compare(a.Path.From, b.Path.From))
 	})
 	return out

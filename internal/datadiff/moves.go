@@ -3,7 +3,8 @@ package datadiff
 import (
 	"cmp"
 	"errors"
-	"slices"
+
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // MovedRows counts rows that one split lost and another got.
@@ -68,6 +69,6 @@ func (m *moves) count(s *sorter) ([]MovedRows, error) {
 	for p, n := range total {
 		out = append(out, MovedRows{m.splits[p.From], m.splits[p.To], n})
 	}
-	slices.SortFunc(out, func(a, b MovedRows) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
+	sorting.By(out, func(a, b MovedRows) int { return cmp.Or(cmp.Compare(a.From, b.From), cmp.Compare(a.To, b.To)) })
 	return out, err
 }

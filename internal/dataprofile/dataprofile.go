@@ -28,6 +28,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -136,7 +137,7 @@ func Make(ctx context.Context, files []manifest.File, opts Options) (*Set, error
 	for i := range twins {
 		s.taken(read, &twins[i])
 	}
-	slices.SortFunc(s.Entries, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
+	sorting.By(s.Entries, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
 	k.trim()
 	return s, nil
 }

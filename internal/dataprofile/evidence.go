@@ -19,6 +19,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // The payload of the evidence, and the blobs besides it: Zstandard frames of
@@ -48,7 +49,7 @@ func (s *Set) Evidence(ctx context.Context) (evidence.Item, error) {
 	var none evidence.Item
 	groups := map[string][]*Entry{}
 	entries := slices.Clone(s.Entries)
-	slices.SortFunc(entries, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
+	sorting.By(entries, func(a, b Entry) int { return cmp.Compare(a.Path, b.Path) })
 	for i := range entries {
 		e := &entries[i]
 		name := string(e.Profile)

@@ -8,7 +8,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
+
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // keeper keeps profiles in a folder, a file each, named by what was profiled.
@@ -78,7 +79,7 @@ func (k keeper) trim() {
 			files = append(files, old{e.Name(), info.ModTime().UnixNano()})
 		}
 	}
-	slices.SortFunc(files, func(a, b old) int { return cmp.Compare(b.at, a.at) })
+	sorting.By(files, func(a, b old) int { return cmp.Compare(b.at, a.at) })
 	for _, f := range files[min(maxKept, len(files)):] {
 		os.Remove(filepath.Join(k.folder, f.name))
 	}

@@ -19,6 +19,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/artifact"
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // deepReads is how many blobs are read at a time.
@@ -46,7 +47,7 @@ func chunksOf(remote *artifact.Remote) map[string][]chunk {
 		}
 	}
 	for _, list := range chunks {
-		slices.SortStableFunc(list, func(a, b chunk) int { return cmp.Compare(a.offset, b.offset) })
+		sorting.Stable(list, func(a, b chunk) int { return cmp.Compare(a.offset, b.offset) })
 	}
 	return chunks
 }
@@ -56,7 +57,7 @@ var errOther = errors.New("its bytes are other than they were")
 
 // deep reads every blob once, several at a time, and keeps nothing of them.
 func (v *verifier) deep(ctx context.Context, blobs []blob, chunks map[string][]chunk) error {
-	slices.SortStableFunc(blobs, func(a, b blob) int { return cmp.Compare(a.desc.Digest, b.desc.Digest) })
+	sorting.Stable(blobs, func(a, b blob) int { return cmp.Compare(a.desc.Digest, b.desc.Digest) })
 	blobs = slices.CompactFunc(blobs, func(a, b blob) bool { return a.desc.Digest == b.desc.Digest })
 	progress := oneAtATime(v.opts.Progress)
 	total := int64(0)

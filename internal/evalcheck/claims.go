@@ -2,9 +2,9 @@ package evalcheck
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/stats"
 )
 
@@ -61,7 +61,7 @@ func worstFirst(claims []claim) {
 		}
 		return float64(k.hits)/float64(k.n) - k.min
 	}
-	slices.SortStableFunc(claims, func(a, b claim) int {
+	sorting.Stable(claims, func(a, b claim) int {
 		if r := rank[a.verdict] - rank[b.verdict]; r != 0 {
 			return r
 		}

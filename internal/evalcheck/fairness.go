@@ -10,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/metric"
 	"github.com/waybill-dev/waybill/internal/predictions"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // Differences and ratios are those of Fairlearn's MetricFrame (between
@@ -219,6 +220,6 @@ func extremes(groups []group, rate int) (least, greatest int) {
 // sortedByRows puts the groups with the most rows first.
 func sortedByRows(groups []group) []group {
 	out := slices.Clone(groups)
-	slices.SortStableFunc(out, func(a, b group) int { return len(b.rows) - len(a.rows) })
+	sorting.Stable(out, func(a, b group) int { return len(b.rows) - len(a.rows) })
 	return out
 }

@@ -3,11 +3,11 @@ package evalcheck
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/metric"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // answer is what the pairs say to a question.
@@ -50,7 +50,7 @@ func (f *fair) answer(of question, limit float64, metrics []*metric.Metric, grou
 			}
 		}
 	}
-	slices.SortStableFunc(a.worst, func(x, y pair) int { return x.compare(&y) })
+	sorting.Stable(a.worst, func(x, y pair) int { return x.compare(&y) })
 	switch {
 	case len(a.worst) > 0 && a.worst[0].verdict == report.Fail:
 		a.verdict = report.Fail

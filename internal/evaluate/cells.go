@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/waybill-dev/waybill/internal/metric"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // maxKinds is up to how many kinds of rows are resampled as a table of counts
@@ -44,7 +45,7 @@ func kindsOf(label, candidate, baseline []int32, classes int) (*kinds, bool) {
 	for k := range counts {
 		t.kind = append(t.kind, k)
 	}
-	slices.SortFunc(t.kind, func(a, b kind) int {
+	sorting.By(t.kind, func(a, b kind) int {
 		return slices.Compare([]int32{a.label, a.candidate, a.baseline}, []int32{b.label, b.candidate, b.baseline})
 	})
 	for _, k := range t.kind {

@@ -2,12 +2,12 @@ package evaluate
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/metric"
 	"github.com/waybill-dev/waybill/internal/predictions"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/stats"
 )
 
@@ -44,7 +44,7 @@ func (g Gate) judgeSlices(a *Answer, m *metric.Metric, c, b *metric.Sample, colu
 	}
 	g.adjust(a, all, p, at)
 	g.combine(a, all, at)
-	slices.SortStableFunc(all, compareJudged)
+	sorting.Stable(all, compareJudged)
 	for _, x := range all {
 		a.Slices = append(a.Slices, x.Comparison)
 	}
@@ -92,7 +92,7 @@ func (g Gate) combine(a *Answer, all []judged, at []int) {
 	}
 	failed, unclear := counts[report.Fail], counts[report.Inconclusive]
 	tell := func(what string, xs []judged) string {
-		slices.SortStableFunc(xs, compareJudged)
+		sorting.Stable(xs, compareJudged)
 		return fmt.Sprintf("%s in %d of %s: %s: %s", what, len(xs), plural(int64(len(at)), "slice"), xs[0].Slice, xs[0].Reason)
 	}
 	switch {

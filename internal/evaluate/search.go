@@ -9,6 +9,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/metric"
 	"github.com/waybill-dev/waybill/internal/predictions"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/stats"
 )
 
@@ -64,7 +65,7 @@ func (g Gate) search(m *metric.Metric, c, b *metric.Sample, columns map[string]*
 			plural(int64(len(p)), "slice"), than, adjusted)
 	}
 	found = slices.DeleteFunc(found, func(x judged) bool { return x.harm == 1 })
-	slices.SortStableFunc(found, func(x, y judged) int {
+	sorting.Stable(found, func(x, y judged) int {
 		return cmp.Or(cmp.Compare(*x.AdjustedP, *y.AdjustedP), cmp.Compare(x.harm, y.harm), cmp.Compare(x.Slice, y.Slice))
 	})
 	for _, x := range found[:min(len(found), maxFound)] {
@@ -129,7 +130,7 @@ func (g Gate) candidates(m *metric.Metric, c *metric.Sample, columns map[string]
 	if resamplesRows(m, c) {
 		most = maxBootstrapped
 	}
-	slices.SortStableFunc(all, func(x, y Slice) int { return len(y.Rows) - len(x.Rows) })
+	sorting.Stable(all, func(x, y Slice) int { return len(y.Rows) - len(x.Rows) })
 	kept := all[:0:0]
 	for _, s := range all {
 		if rows+len(s.Rows) <= most && len(kept) < maxCandidates {

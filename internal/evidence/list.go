@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -14,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // Found is evidence that a registry lists.
@@ -71,7 +71,7 @@ func List(ctx context.Context, repo registry.Repository, subject ocispec.Descrip
 			found = append(found, f)
 		}
 	}
-	slices.SortFunc(found, func(a, b Found) int {
+	sorting.By(found, func(a, b Found) int {
 		return cmp.Or(strings.Compare(a.Kind, b.Kind), strings.Compare(string(a.Desc.Digest), string(b.Desc.Digest)))
 	})
 	return found, nil

@@ -9,6 +9,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/profile"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -110,7 +111,7 @@ func (c *column) categories(whole bool) {
 	}
 	values, top := []string{}, slices.Clone(d.Top)
 	if whole {
-		slices.SortFunc(top, func(a, b profile.TopValue) int {
+		sorting.By(top, func(a, b profile.TopValue) int {
 			i, _ := table.ParseInt([]byte(a.Value))
 			j, _ := table.ParseInt([]byte(b.Value))
 			return cmp.Compare(i, j)

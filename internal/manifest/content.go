@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/canonical"
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // ContentDigest returns the identity of a set of files: the SHA-256 of the
@@ -19,7 +20,7 @@ func ContentDigest(files []File) (ref.Digest, error) {
 	byPath := func(a, b File) int { return strings.Compare(a.Path, b.Path) }
 	if !slices.IsSortedFunc(files, byPath) {
 		files = slices.Clone(files)
-		slices.SortFunc(files, byPath)
+		sorting.By(files, byPath)
 	}
 	sum := sha256.New()
 	buf := []byte{'['}

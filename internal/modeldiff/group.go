@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // Group is what happened to the tensors of like layers.
@@ -109,7 +111,7 @@ func (g *groups) list() []Group {
 		first, _, _ := strings.Cut(what, " ")
 		return slices.Index(order, first)
 	}
-	slices.SortFunc(out, func(a, b Group) int {
+	sorting.By(out, func(a, b Group) int {
 		return cmp.Or(cmp.Compare(rank(a.What), rank(b.What)), strings.Compare(a.What, b.What), cmp.Compare(b.Bytes, a.Bytes), strings.Compare(a.Pattern, b.Pattern))
 	})
 	return out

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 const (
@@ -111,7 +113,7 @@ type segment struct {
 
 // values compares the bytes of pairs, and makes norms of those that differ.
 func (c *comparison) values(pairs []*two) error {
-	slices.SortStableFunc(pairs, func(a, b *two) int {
+	sorting.Stable(pairs, func(a, b *two) int {
 		switch {
 		case a.from.file != b.from.file:
 			return bytes.Compare([]byte(a.from.file), []byte(b.from.file))

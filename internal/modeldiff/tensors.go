@@ -10,6 +10,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/modelfile"
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // Tensors is what differs between the tensors of two models. A tensor is in
@@ -234,9 +235,9 @@ func matchTensors(from, to []place) (pairs []two, removed, added []place) {
 		}
 	}
 	byPlace := func(a, b place) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.file, b.file)) }
-	slices.SortFunc(pairs, func(a, b two) int { return byPlace(a.to, b.to) })
-	slices.SortFunc(removed, byPlace)
-	slices.SortFunc(added, byPlace)
+	sorting.By(pairs, func(a, b two) int { return byPlace(a.to, b.to) })
+	sorting.By(removed, byPlace)
+	sorting.By(added, byPlace)
 	return pairs, removed, added
 }
 
@@ -297,7 +298,7 @@ func (c *comparison) renamed(t *Tensors, removed, added []place) (stillRemoved, 
 			t.Renamed = append(t.Renamed, Renamed{Pair[string]{removed[before[k]].Name, added[j].Name}, added[j].tensor()})
 		}
 	}
-	slices.SortFunc(t.Renamed, func(a, b Renamed) int { return cmp.Compare(a.Name.To, b.Name.To) })
+	sorting.By(t.Renamed, func(a, b Renamed) int { return cmp.Compare(a.Name.To, b.Name.To) })
 	left := func(ps []place, out map[int]bool) []place {
 		var rest []place
 		for i, p := range ps {

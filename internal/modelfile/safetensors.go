@@ -9,10 +9,10 @@ import (
 	"io"
 	"math"
 	"math/bits"
-	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // The safetensors format as huggingface/safetensors defines it (README,
@@ -118,7 +118,7 @@ func readSafetensors(ctx context.Context, r io.ReaderAt, size int64, f *Facts) e
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(entries, func(a, b entry) int {
+	sorting.By(entries, func(a, b entry) int {
 		return cmp.Or(cmp.Compare(a.begin, b.begin), cmp.Compare(a.end, b.end), cmp.Compare(a.name, b.name))
 	})
 	f.Metadata = metadata

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // NewTensor is a tensor to be written. Data are its elements, little-endian,
@@ -35,7 +37,7 @@ func WriteSafetensors(w io.Writer, tensors []NewTensor, metadata map[string]stri
 	for i, d := range safetensorsDtypes {
 		rank[d.name] = i
 	}
-	slices.SortFunc(sorted, func(a, b NewTensor) int {
+	sorting.By(sorted, func(a, b NewTensor) int {
 		if d := rank[b.Dtype] - rank[a.Dtype]; d != 0 {
 			return d
 		}

@@ -8,6 +8,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // TensorFlow's SavedModel (tensorflow/core/protobuf/saved_model.proto and
@@ -320,8 +322,8 @@ func (s *savedReader) finish() {
 	all := map[string]any{}
 	for _, name := range names {
 		sig := s.signatures[name]
-		slices.SortStableFunc(sig.inputs, byName)
-		slices.SortStableFunc(sig.outputs, byName)
+		sorting.Stable(sig.inputs, byName)
+		sorting.Stable(sig.outputs, byName)
 		all[name] = map[string]any{"inputs": valueNames(sig.inputs), "outputs": valueNames(sig.outputs), "method": sig.method}
 	}
 	chosen := s.signatures[servingDefault]

@@ -7,10 +7,10 @@ import (
 	"io"
 	"math"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/pickle"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // PyTorch's files (torch/serialization.py): since 1.6 a zip with data.pkl,
@@ -151,7 +151,7 @@ func (t *torchReader) read() error {
 	if top := t.stream.Top; top != nil && top.Kind == pickle.CallResult && top.Callee != nil && !isState(top) {
 		t.f.Architecture = clipText(top.Callee.Name)
 	}
-	slices.SortStableFunc(t.f.Tensors, func(a, b Tensor) int { return int(max(-1, min(1, a.Offset-b.Offset))) })
+	sorting.Stable(t.f.Tensors, func(a, b Tensor) int { return int(max(-1, min(1, a.Offset-b.Offset))) })
 	return nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math/bits"
 	"slices"
+
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // frequent finds the most frequent of more values than can be counted one by
@@ -211,7 +213,7 @@ func (f *frequent) top() []Count {
 
 // firstCounts sorts by count and keeps the most frequent.
 func firstCounts(counts []Count) []Count {
-	slices.SortFunc(counts, func(a, b Count) int {
+	sorting.By(counts, func(a, b Count) int {
 		return cmp.Or(cmp.Compare(b.Rows, a.Rows), cmp.Compare(a.Value, b.Value))
 	})
 	return counts[:min(len(counts), topValues)]

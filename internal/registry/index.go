@@ -12,6 +12,8 @@ import (
 
 	"github.com/opencontainers/image-spec/specs-go"
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // maxIndex is how long an index.json may be: about 40,000 manifests.
@@ -135,7 +137,7 @@ func (x *index) normalize() {
 		seen[d] = true
 		return again
 	})
-	slices.SortStableFunc(x.Manifests, func(a, b ocispec.Descriptor) int {
+	sorting.Stable(x.Manifests, func(a, b ocispec.Descriptor) int {
 		nameA, nameB := refName(a), refName(b)
 		if (nameA == "") != (nameB == "") {
 			return strings.Compare(nameB, nameA) // tagged first

@@ -25,6 +25,7 @@ import (
 	"oras.land/oras-go/v2/registry/remote/retry"
 
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 const (
@@ -417,7 +418,7 @@ func (r *remoteRepository) Referrers(ctx context.Context, subject ocispec.Descri
 }
 
 func sortedByDigest(descs []ocispec.Descriptor) []ocispec.Descriptor {
-	slices.SortFunc(descs, func(a, b ocispec.Descriptor) int {
+	sorting.By(descs, func(a, b ocispec.Descriptor) int {
 		return strings.Compare(string(a.Digest), string(b.Digest))
 	})
 	return slices.CompactFunc(descs, func(a, b ocispec.Descriptor) bool { return a.Digest == b.Digest })

@@ -3,10 +3,10 @@ package render
 import (
 	"cmp"
 	"math"
-	"slices"
 	"strconv"
 
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // A matrix of more labels than a reader can take in is shown as the cells off
@@ -122,7 +122,7 @@ func (m matrix) confused() *report.Table {
 			}
 		}
 	}
-	slices.SortStableFunc(cells, func(a, b cell) int { return cmp.Compare(b.n, a.n) })
+	sorting.Stable(cells, func(a, b cell) int { return cmp.Compare(b.n, a.n) })
 	t := &report.Table{Columns: []report.Column{{Title: firstNonEmpty(m.Row, "row")}, {Title: firstNonEmpty(m.Column, "column")},
 		{Title: "count", Align: report.Right}, {Title: "of the row", Align: report.Right}}}
 	t.Omitted = max(0, len(cells)-mostConfused)

@@ -10,8 +10,9 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"strings"
+
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // APIVersion is written into every report.
@@ -134,7 +135,7 @@ func (r *Report) Finish() {
 	for i := range r.Findings {
 		r.Findings[i].finish()
 	}
-	slices.SortStableFunc(r.Findings, func(a, b Finding) int {
+	sorting.Stable(r.Findings, func(a, b Finding) int {
 		return cmp.Or(cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.Artifact, b.Artifact),
 			cmp.Compare(a.Group, b.Group), cmp.Compare(a.Check, b.Check), cmp.Compare(a.Subject, b.Subject))
 	})

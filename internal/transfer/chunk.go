@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // Chunker names how Split cuts files. Another way of cutting is another name:
@@ -299,7 +300,7 @@ type PlainFile struct {
 // whose pieces do not add up.
 func PlainIndex(files []PlainFile) (*Index, error) {
 	files = slices.Clone(files)
-	slices.SortFunc(files, func(a, b PlainFile) int { return cmp.Compare(a.Path, b.Path) })
+	sorting.By(files, func(a, b PlainFile) int { return cmp.Compare(a.Path, b.Path) })
 	x := &Index{Chunker: Chunker, Files: make([]IndexedFile, len(files))}
 	stored := map[ref.Digest][]Chunk{}
 	for i, f := range files {

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // check tells what is inconsistent in the index.
@@ -122,7 +122,7 @@ func (x *Index) checkPlaces(n int) error {
 		}
 	}
 	at := func(p place) *Chunk { return &x.Files[p.file].Chunks[p.chunk] }
-	slices.SortFunc(places, func(p, q place) int {
+	sorting.By(places, func(p, q place) int {
 		a, b := at(p), at(q)
 		return cmp.Or(cmp.Compare(a.Blob, b.Blob), cmp.Compare(a.Offset, b.Offset))
 	})

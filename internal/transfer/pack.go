@@ -15,6 +15,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/registry"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // PackSource is a file to pack.
@@ -139,7 +140,7 @@ type part struct {
 // list sorts and checks sources.
 func (p *packer) list(sources []PackSource) error {
 	p.sources = slices.Clone(sources)
-	slices.SortFunc(p.sources, func(a, b PackSource) int { return cmp.Compare(a.Path, b.Path) })
+	sorting.By(p.sources, func(a, b PackSource) int { return cmp.Compare(a.Path, b.Path) })
 	if len(sources) > maxIndexFiles {
 		return fmt.Errorf("there are %d files, at most %d can be packed; put several into one", len(sources), maxIndexFiles)
 	}

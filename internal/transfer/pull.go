@@ -31,8 +31,9 @@ type Item struct {
 const (
 	// staleAge is when an unfinished file is one of a run that crashed.
 	staleAge = 24 * time.Hour
-	// leastCached is the size of a file that is worth a place in the cache.
-	leastCached = 64 << 10
+	// LeastCached is the size in bytes of a file that is worth a place in the
+	// cache.
+	LeastCached = 64 << 10
 	// leastPartial is the size of a blob of which a beginning is worth keeping.
 	leastPartial = 16 << 20
 )
@@ -241,7 +242,7 @@ func (p *puller) fromHand(ctx context.Context, t *target) (done bool, err error)
 			}
 		}
 	}
-	if p.opts.Cache == nil || t.desc.Size < leastCached {
+	if p.opts.Cache == nil || t.desc.Size < LeastCached {
 		return false, nil
 	}
 	src, err := p.opts.Cache.Get(t.digest(), t.desc.Size)
@@ -434,7 +435,7 @@ func (p *puller) commit() error {
 		return fmt.Errorf("put files in place (%d of %d are): %w; run the command again", placed, len(files), explain(err))
 	}
 	for _, s := range p.files {
-		if p.opts.Cache != nil && s.item.Desc.Size >= leastCached {
+		if p.opts.Cache != nil && s.item.Desc.Size >= LeastCached {
 			// A cache that cannot take a file costs only time.
 			_ = p.opts.Cache.Add(p.root.File(s.item.Path), s.digest(), s.item.Desc.Size)
 		}
@@ -447,7 +448,7 @@ func (p *puller) commit() error {
 func (p *puller) end(err error) {
 	for _, s := range p.files {
 		// Another file may be corrupt; this one was verified.
-		if s.complete && s.item.Desc.Size >= leastCached && err != nil && p.opts.Cache != nil && !isDiskFull(err) {
+		if s.complete && s.item.Desc.Size >= LeastCached && err != nil && p.opts.Cache != nil && !isDiskFull(err) {
 			_ = p.opts.Cache.Keep(s.digest(), s.Pending)
 		}
 		s.Abort()

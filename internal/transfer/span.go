@@ -5,6 +5,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // owing is what is wanted of one blob.
@@ -27,7 +29,7 @@ type span struct {
 // plan says what to fetch: ranges that have few gaps, or the whole blob when
 // most of it is wanted.
 func (a *assembly) plan(wants []want) (spans []*span) {
-	slices.SortFunc(wants, func(v, w want) int {
+	sorting.By(wants, func(v, w want) int {
 		c, d := a.chunkOf(v), a.chunkOf(w)
 		return cmp.Or(cmp.Compare(c.Blob, d.Blob), cmp.Compare(c.Offset, d.Offset),
 			cmp.Compare(v.file, w.file), cmp.Compare(v.chunk, w.chunk))
