@@ -68,7 +68,10 @@ func digitsBeside(digits int, limit float64, numbers ...float64) int {
 	return digits
 }
 
+// decimal writes a number with so many decimals. It is rounded first as numbers
+// of a report are: −0.0355 is not shown with another last digit than 0.0355.
 func decimal(v float64, digits int) string {
+	v = round(v)
 	if math.Abs(v) >= 1e15 {
 		return strconv.FormatFloat(v, 'g', 6, 64)
 	}
