@@ -22,20 +22,18 @@
 //
 // The words are those of the runner (github.com/actions/runner, 2.336) and of
 // https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions.
-// Package github.com/sethvargo/go-githubactions encodes commands, reads inputs
-// and asks for ID tokens. Its SetOutput, SetEnv, SaveState and AddPath are not
-// used: their fixed delimiter lets a value write further keys, and they panic
-// when a file cannot be written.
+// Package github.com/sethvargo/go-githubactions encodes commands. Its Action is
+// not used: the fixed delimiter of SetOutput, SetEnv and SaveState lets a value
+// write further keys, it panics where it cannot write, and it brings
+// html/template into the binary.
 package action
 
 import (
 	"crypto/rand"
 	"io"
-	"net/http"
 	"runtime"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/sethvargo/go-githubactions"
 
@@ -46,7 +44,6 @@ import (
 // goroutines. Make it with New, one for a process: the budgets are a step's.
 type Action struct {
 	getenv func(string) string
-	gha    *githubactions.Action
 	// eol ends lines of files: CR LF on Windows, whose runner takes a CR before
 	// the LF for a part of the line end.
 	eol string
@@ -71,11 +68,6 @@ func New(getenv func(string) string, stdout io.Writer) *Action {
 	if runtime.GOOS == "windows" {
 		a.eol = "\r\n"
 	}
-	a.gha = githubactions.New(
-		githubactions.WithGetenv(getenv),
-		githubactions.WithWriter(io.Discard), // panics where it cannot write; commands go through command
-		githubactions.WithHTTPClient(&http.Client{Timeout: 10 * time.Second}),
-	)
 	return a
 }
 

@@ -1,10 +1,7 @@
 package action
 
 import (
-	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -190,36 +187,5 @@ func TestInputs(t *testing.T) {
 	}
 	if _, err := s.Bool("odd", true); err == nil || !strings.Contains(err.Error(), `input odd: "yes"`) {
 		t.Errorf("odd: %v", err)
-	}
-}
-
-func TestIDToken(t *testing.T) {
-	answer, status := `{"value":"ey.token"}`, 200
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Get("audience") != "sts.amazonaws.com" || r.Header.Get("Authorization") != "Bearer ask" {
-			status = 401
-		}
-		w.WriteHeader(status)
-		fmt.Fprint(w, answer)
-	}))
-	defer server.Close()
-	s := newStep(t)
-	if _, err := s.IDToken(context.Background(), "sts.amazonaws.com"); err == nil || !strings.Contains(err.Error(), "id-token: write") {
-		t.Errorf("without the permission: %v", err)
-	}
-	s.env["ACTIONS_ID_TOKEN_REQUEST_URL"] = server.URL + "?api-version=2.0"
-	s.env["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] = "ask"
-	token, err := s.IDToken(context.Background(), "sts.amazonaws.com")
-	if err != nil || token != "ey.token" || !slices.Equal(s.stdout().Masks, []string{"ey.token"}) {
-		t.Errorf("got %q, %v; masks %q", token, err, s.stdout().Masks)
-	}
-	for _, c := range []struct {
-		status int
-		answer string
-	}{{200, "{}"}, {200, "<html>"}, {503, strings.Repeat("busy\n", 10_000)}} {
-		status, answer = c.status, c.answer
-		if token, err := s.IDToken(context.Background(), "sts.amazonaws.com"); err == nil || len(err.Error()) > 600 || strings.Contains(err.Error(), "\n") {
-			t.Errorf("%d: %q, %v", c.status, token, err)
-		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode/utf16"
 )
@@ -21,7 +20,7 @@ const (
 
 var (
 	outputKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]{0,99}$`)
-	envKey    = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
+	envKey    = regexp.MustCompile(`^WAYBILL_[A-Z0-9_]{1,90}$`)
 )
 
 // SetOutput sets an output of the step. The key is letters, digits, _ and -;
@@ -49,43 +48,18 @@ func (a *Action) SaveState(key, value string) error {
 	return a.setKey("state", "GITHUB_STATE", key, value)
 }
 
-// SetEnv sets an environment variable for the steps that follow. Names by which
-// a value would become code or steer the runner are refused; the runner itself
-// refuses only NODE_OPTIONS.
+// SetEnv sets an environment variable for the steps that follow. Its name begins
+// with WAYBILL_: by others, such as NODE_OPTIONS, BASH_ENV, GIT_SSH_COMMAND or
+// HTTPS_PROXY, a value would become code or steer later steps, and nobody can
+// list them all. The runner itself refuses only NODE_OPTIONS.
 func (a *Action) SetEnv(key, value string) error {
 	switch {
 	case !envKey.MatchString(key):
-		return fmt.Errorf("set an environment variable: %q is no name: want a letter or _, then up to 99 letters, digits or _", clip(key, 100))
-	case steers(key):
-		return fmt.Errorf("set environment variable %s: it steers the runner or the programs of later steps; use a name of your own, or AddPath for folders of programs", key)
+		return fmt.Errorf("set an environment variable: %q is no name that waybill sets: want WAYBILL_, then up to 90 capital letters, digits or _", clip(key, 100))
 	case utf16Len(value) > envLimit || strings.ContainsRune(value, 0):
 		return fmt.Errorf("set environment variable %s: the value is longer than %d characters or has a zero byte, which no environment variable can hold", key, envLimit)
 	}
 	return a.setKey("environment variable", "GITHUB_ENV", key, value)
-}
-
-// steers tells names that runner, shell, linker or interpreters obey. Windows
-// does not tell upper from lower case.
-func steers(key string) bool {
-	key = strings.ToUpper(key)
-	has := func(prefix string) bool { return strings.HasPrefix(key, prefix) }
-	switch {
-	case has("WAYBILL_"):
-		return false
-	case has("GITHUB_"), has("RUNNER_"), has("ACTIONS_"), has("INPUT_"), has("STATE_"):
-		return true
-	case has("LD_"), has("DYLD_"), has("GIT_"), has("NPM_CONFIG_"):
-		return true
-	case strings.HasSuffix(key, "PATH"), strings.HasSuffix(key, "PATHEXT"), strings.HasSuffix(key, "_OPTIONS"):
-		return true
-	}
-	return slices.Contains(obeyed, key)
-}
-
-// obeyed are further names by which shells and interpreters run code or find it.
-var obeyed = []string{
-	"BASH_ENV", "CI", "COMSPEC", "ENV", "GOFLAGS", "HOME", "IFS", "PERL5LIB", "PERL5OPT", "PROMPT_COMMAND", "PS4",
-	"PYTHONHOME", "PYTHONSTARTUP", "RUBYLIB", "RUBYOPT", "SHELL",
 }
 
 // AddPath puts a folder in front of PATH for the steps that follow.

@@ -45,11 +45,11 @@ func TestOneKeyComesOut(t *testing.T) {
 				if name != "OUTPUT" && strings.Contains(value, "\x00") {
 					continue
 				}
-				if err := set("title", value); err != nil {
+				if err := set("WAYBILL_TITLE", value); err != nil {
 					t.Errorf("%s %.40q: %v", name, value, err)
 				}
 				pairs, err := runnertest.ParseFile(s.read(t, name), windows)
-				if err != nil || len(pairs) != 1 || pairs[0] != (runnertest.Pair{Key: "title", Value: value}) {
+				if err != nil || len(pairs) != 1 || pairs[0] != (runnertest.Pair{Key: "WAYBILL_TITLE", Value: value}) {
 					t.Errorf("windows %v, %s %.40q: the runner reads %.200q, %v", windows, name, value, pairs, err)
 				}
 			}
@@ -92,7 +92,8 @@ func TestKeys(t *testing.T) {
 		key         string
 		output, env bool
 	}{
-		{"verdict", true, true}, {"comment-url", true, false}, {"_x", true, true}, {"WAYBILL_REPORT_PATH", true, true},
+		{"verdict", true, false}, {"comment-url", true, false}, {"_x", true, false}, {"WAYBILL_REPORT_PATH", true, true},
+		{"WAYBILL_", true, false}, {"XWAYBILL_X", true, false}, {"WAYBILL_A\nPATH", false, false}, {"HTTPS_PROXY", true, false},
 		{"", false, false}, {"a=b", false, false}, {"a<<b", false, false}, {"a\nb", false, false}, {"a\n", false, false},
 		{"1a", false, false}, {"a b", false, false}, {"\ufeffa", false, false}, {strings.Repeat("a", 101), false, false},
 		{"NODE_OPTIONS", true, false}, {"node_options", true, false}, {"PATH", true, false}, {"Path", true, false}, {"PYTHONPATH", true, false},
@@ -124,7 +125,7 @@ func TestValuesThatFitNowhere(t *testing.T) {
 		t.Error("an output of more than 1 MB was written")
 	}
 	for _, value := range []string{"a\x00b", strings.Repeat("x", envLimit+1)} {
-		if s.SetEnv("V", value) == nil || s.SaveState("V", value) == nil {
+		if s.SetEnv("WAYBILL_V", value) == nil || s.SaveState("V", value) == nil {
 			t.Errorf("%.10q was written", value)
 		}
 	}
@@ -154,7 +155,7 @@ func TestFilesThatCannotBeWritten(t *testing.T) {
 			s.env["GITHUB_"+name] = file
 		}
 		for name, err := range map[string]error{
-			"GITHUB_OUTPUT": s.SetOutput("k", "v"), "GITHUB_ENV": s.SetEnv("K", "v"), "GITHUB_STATE": s.SaveState("k", "v"),
+			"GITHUB_OUTPUT": s.SetOutput("k", "v"), "GITHUB_ENV": s.SetEnv("WAYBILL_K", "v"), "GITHUB_STATE": s.SaveState("k", "v"),
 			"GITHUB_PATH": s.AddPath(s.dir), "GITHUB_STEP_SUMMARY": s.AddSummary("x"),
 		} {
 			if err == nil || !strings.Contains(err.Error(), name) {
@@ -167,7 +168,7 @@ func TestFilesThatCannotBeWritten(t *testing.T) {
 func TestOnALaptop(t *testing.T) {
 	s := newStep(t)
 	delete(s.env, "GITHUB_ACTIONS")
-	for _, err := range []error{s.SetOutput("k", "v"), s.SetEnv("K", "v"), s.SaveState("k", "v"), s.AddPath(s.dir), s.AddSummary("x"),
+	for _, err := range []error{s.SetOutput("k", "v"), s.SetEnv("WAYBILL_K", "v"), s.SaveState("k", "v"), s.AddPath(s.dir), s.AddSummary("x"),
 		s.Artifacts("example.com/m@sha256:" + strings.Repeat("a", 64))} {
 		if err != nil {
 			t.Error(err)

@@ -10,7 +10,9 @@ import (
 // set: the runner does not tell the two apart. The runner names the variable
 // INPUT_ and the name in upper case with underscores for spaces; hyphens stay.
 // Composite actions get no such variables: action.yml sets them in env.
-func (a *Action) Input(name string) string { return a.gha.GetInput(name) }
+func (a *Action) Input(name string) string {
+	return strings.TrimSpace(a.getenv("INPUT_" + strings.ToUpper(strings.ReplaceAll(name, " ", "_"))))
+}
 
 // Bool reads an input by YAML 1.2's core schema, as @actions/core does: true,
 // True, TRUE, false, False, FALSE. An input that is not set is otherwise.

@@ -23,7 +23,8 @@ type stretch struct {
 // that is not ours, such as rows, cards or another program's output. The text
 // is written to the writer it returns; Close turns commands on again.
 //
-// w must be what the runner reads: standard output or standard error. While a
+// w must be what the runner reads, standard output or standard error, and at
+// the beginning of a line, as commands are where a line begins. While a
 // stretch is open, commands of this Action, such as Mask, still work: they turn
 // commands on for themselves. Stretches may nest and be closed in any order;
 // the last Close counts, and a Close too many does nothing. When commands

@@ -131,7 +131,19 @@ Checks explain themselves, versions are tags, promotions pass gates, rollback is
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			return a.begin(cmd)
 		},
+		Args: cobra.ArbitraryArgs, // else cobra refuses unknown verbs itself, and not as bad usage
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			message := fmt.Sprintf("there is no command %q", args[0])
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				message += "; did you mean " + strings.Join(near, " or ") + "?"
+			}
+			return usageError{errors.New(message + "; \"waybill --help\" lists all")}
+		},
 	}
+	root.SuggestionsMinimumDistance = 2
 	f := root.PersistentFlags()
 	f.StringVarP(&a.dir, "directory", "C", "", "run as if started in this folder")
 	f.StringVar(&a.format, "format", "text", strings.Join(render.Formats(), ", "))
@@ -145,7 +157,7 @@ Checks explain themselves, versions are tags, promotions pass gates, rollback is
 	for _, c := range []*cobra.Command{
 		a.initCommand(), a.addCommand(), a.statusCommand(), a.lockCommand(), a.pushCommand(), a.pullCommand(), a.diffCommand(), a.checkCommand(), a.profileCommand(), a.driftCommand(), a.evaluateCommand(), a.benchCommand(),
 		a.registerCommand(), a.promoteCommand(), a.rollbackCommand(), a.holdCommand(), a.showCommand(), a.historyCommand(),
-		a.inspectCommand(), a.scanCommand(), a.verifyCommand(), a.doctorCommand(), a.gcCommand(), a.demoCommand(), a.schemaCommand(),
+		a.inspectCommand(), a.scanCommand(), a.verifyCommand(), a.doctorCommand(), a.gcCommand(), a.demoCommand(), a.schemaCommand(), a.actionCommand(),
 	} {
 		wrapArgs(c)
 		root.AddCommand(c)

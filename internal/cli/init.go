@@ -15,20 +15,40 @@ import (
 	"github.com/waybill-dev/waybill/internal/gitrepo"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/scaffold"
 )
 
 func (a *app) initCommand() *cobra.Command {
-	var registryURL string
+	var registryURL, pin string
+	var forGitHub bool
 	c := &cobra.Command{
 		Use:   "init",
 		Short: "Make a repository a waybill project",
 		Long: `Writes waybill.yaml, the folders datasets/ and models/, and what Git has to ignore. Asks nothing,
-overwrites nothing. The registry is ghcr.io/OWNER/REPO for repositories on github.com, and a folder otherwise.`,
-		Example: "  waybill init\n  waybill init --registry registry.example.com/team",
+overwrites nothing. The registry is ghcr.io/OWNER/REPO for repositories on github.com, and a folder otherwise.
+--github also writes the workflows that check pull requests and comment on those from forks.`,
+		Example: "  waybill init\n  waybill init --registry registry.example.com/team\n  waybill init --github",
 		Args:    cobra.NoArgs,
-		RunE:    func(*cobra.Command, []string) error { return a.initProject(registryURL) },
+		RunE: func(*cobra.Command, []string) error {
+			if !forGitHub {
+				if pin != "" {
+					return usageError{errors.New("--pin is for the workflows of --github")}
+				}
+				return a.initProject(registryURL, nil)
+			}
+			commit := ownPin()
+			if pin != "" {
+				var err error
+				if commit, err = scaffold.ParsePin(pin); err != nil {
+					return usageError{fmt.Errorf("--pin: %w", err)}
+				}
+			}
+			return a.initProject(registryURL, &commit)
+		},
 	}
 	c.Flags().StringVar(&registryURL, "registry", "", "where the bytes go: HOST/PATH or oci-layout:DIR")
+	c.Flags().BoolVar(&forGitHub, "github", false, "also write the workflows for GitHub")
+	c.Flags().StringVar(&pin, "pin", "", "commit of waybill whose actions the workflows use: COMMIT or COMMIT@VERSION")
 	return c
 }
 
@@ -51,7 +71,8 @@ const ignored = `# Bytes of models and datasets go to the registry, not to Git.
 *.parquet
 `
 
-func (a *app) initProject(registryURL string) error {
+// initProject writes the project, and unless workflows is nil those too.
+func (a *app) initProject(registryURL string, workflows *scaffold.Pin) error {
 	repo, err := gitrepo.Open(a.workDir())
 	if err != nil {
 		return usageError{err}
@@ -95,7 +116,15 @@ stages:
 	if err != nil {
 		return err
 	}
-	done = append(done, "folders datasets/ and models/ are there", said,
+	done = append(done, "folders datasets/ and models/ are there", said)
+	if workflows != nil {
+		more, err := a.initGitHub(repo, *workflows)
+		if err != nil {
+			return err
+		}
+		done = append(done, more...)
+	}
+	done = append(done,
 		"next: waybill add dataset NAME FILES…   and   waybill add model NAME FILES…")
 	return a.result(map[string]any{"apiVersion": report.APIVersion, "registry": registryURL, "done": done},
 		report.TextSection("", strings.Join(done, "\n")))
@@ -129,20 +158,29 @@ func addIgnores(path string) (string, error) {
 
 // inferRegistry is ghcr.io/OWNER/REPO for a remote on github.com.
 func inferRegistry(a *app, repo *gitrepo.Repo) string {
-	const local = "oci-layout:.waybill/registry"
+	host, name := a.remoteRepository(repo)
+	if host != "github.com" {
+		return "oci-layout:.waybill/registry"
+	}
+	return strings.ToLower("ghcr.io/" + name)
+}
+
+// remoteRepository is the host of the remote and OWNER/REPO there, "" for a
+// remote of another form.
+func (a *app) remoteRepository(repo *gitrepo.Repo) (host, name string) {
 	m, err := repo.Remote(a.ctx)
 	if err != nil {
-		return local
+		return "", ""
 	}
-	host, path := "", ""
+	path := ""
 	if u, err := url.Parse(m.URL()); err == nil && u.Host != "" {
 		host, path = u.Hostname(), u.Path
 	} else if before, after, ok := strings.Cut(m.URL(), ":"); ok {
 		host, path = before[strings.Index(before, "@")+1:], after
 	}
 	parts := strings.Split(strings.Trim(strings.TrimSuffix(path, ".git"), "/"), "/")
-	if host != "github.com" || len(parts) != 2 {
-		return local
+	if len(parts) != 2 || len(host) < 2 { // C:\path is no host
+		return "", ""
 	}
-	return strings.ToLower("ghcr.io/" + parts[0] + "/" + parts[1])
+	return host, parts[0] + "/" + parts[1]
 }

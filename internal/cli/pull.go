@@ -66,32 +66,56 @@ func (a *app) pull(args []string, o pullFlags) error {
 	if err != nil {
 		return err
 	}
-	var rows [][]string
-	out := []map[string]any{}
+	out := []pulled{}
 	for _, arg := range args {
 		r, err := ref.Parse(arg)
 		if err != nil {
 			return usageError{err}
 		}
-		what, lock, err := a.locate(w, l, r)
+		one, err := a.pullOne(w, l, r, o)
 		if err != nil {
 			return err
 		}
-		target := o.dir
-		if target != "" && !filepath.IsAbs(target) {
-			target = filepath.Join(a.workDir(), target)
-		}
-		stats, files, err := a.fetch(w, r, what, lock, target, o)
-		if err != nil {
-			return fmt.Errorf("pull %s: %w", r, err)
-		}
-		shown := what.Version.String()
+		out = append(out, one)
+	}
+	return a.showPulled(out)
+}
+
+type pulled struct {
+	Reference     string      `json:"reference"`
+	Version       ref.Version `json:"version"`
+	ContentDigest ref.Digest  `json:"contentDigest"`
+	Digest        ref.Digest  `json:"digest"`
+	Files         int         `json:"files"`
+	Bytes         int64       `json:"bytes"` // that came from the registry
+
+	uncached int64 // bytes of files too small for the cache
+}
+
+func (a *app) pullOne(w *workspace.Workspace, l *workspace.Ledger, r ref.Reference, o pullFlags) (pulled, error) {
+	what, lock, err := a.locate(w, l, r)
+	if err != nil {
+		return pulled{}, err
+	}
+	target := o.dir
+	if target != "" && !filepath.IsAbs(target) {
+		target = filepath.Join(a.workDir(), target)
+	}
+	out := pulled{Reference: r.String(), Version: what.Version, ContentDigest: what.ContentDigest, Digest: what.Digest}
+	if err := a.fetch(w, r, what, lock, target, o, &out); err != nil {
+		return pulled{}, fmt.Errorf("pull %s: %w", r, err)
+	}
+	return out, nil
+}
+
+func (a *app) showPulled(out []pulled) error {
+	var rows [][]string
+	for _, p := range out {
+		shown := p.Version.String()
 		if shown == "" {
 			shown = "lock"
 		}
-		rows = append(rows, []string{r.String(), shown, what.ContentDigest.Short(), fmt.Sprint(files), bytesText(stats)})
-		out = append(out, map[string]any{"reference": r.String(), "version": what.Version, "contentDigest": what.ContentDigest,
-			"digest": what.Digest, "files": files, "bytes": stats})
+		rows = append(rows, []string{p.Reference, shown, p.ContentDigest.Short(), fmt.Sprint(p.Files), bytesText(p.Bytes)})
 	}
 	return a.result(map[string]any{"apiVersion": report.APIVersion, "pulled": out},
 		report.TableSection("", []string{"reference", "version", "content", ">files", ">fetched"}, rows))
@@ -132,32 +156,32 @@ func (a *app) locate(w *workspace.Workspace, l *workspace.Ledger, r ref.Referenc
 	return what, nil, nil
 }
 
-func (a *app) fetch(w *workspace.Workspace, r ref.Reference, what workspace.Resolved, lock *manifest.Lock, dir string, o pullFlags) (int64, int, error) {
+func (a *app) fetch(w *workspace.Workspace, r ref.Reference, what workspace.Resolved, lock *manifest.Lock, dir string, o pullFlags, out *pulled) error {
 	repo, err := w.Repository(r.Name)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	remote, err := artifact.Read(a.ctx, repo, what.Digest)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	if remote.ContentDigest != what.ContentDigest {
-		return 0, 0, fmt.Errorf("%s: the registry's %s holds other content than was registered; run \"waybill doctor\"", repo, what.Digest)
+		return fmt.Errorf("%s: the registry's %s holds other content than was registered; run \"waybill doctor\"", repo, what.Digest)
 	}
 	wanted, err := a.wanted(w, r, what, lock, remote.Files, o.paths)
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	inPlace := dir == ""
 	if inPlace {
 		m, err := w.Artifact(r.Name)
 		if err != nil {
-			return 0, 0, err
+			return err
 		}
 		dir = w.Dir(m)
 		if !o.force {
 			if err := a.keepChanges(w, m, repo, remote, wanted, dir); err != nil {
-				return 0, 0, err
+				return err
 			}
 		}
 	}
@@ -175,7 +199,7 @@ func (a *app) fetch(w *workspace.Workspace, r ref.Reference, what workspace.Reso
 	stats, err := artifact.Pull(a.ctx, remote, repo, dir, opts)
 	fetching.end()
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	if cache := w.Cache(); cache != nil {
 		if err := cache.Trim(); err != nil {
@@ -185,7 +209,13 @@ func (a *app) fetch(w *workspace.Workspace, r ref.Reference, what workspace.Reso
 	if inPlace && len(wanted) == len(remote.Files) {
 		w.SetHeld(r.Name, what.Digest)
 	}
-	return stats.Received, len(wanted), nil
+	out.Bytes, out.Files = stats.Received, len(wanted)
+	for _, f := range remote.Files {
+		if wanted[f.Path] && f.Size < transfer.LeastCached {
+			out.uncached += f.Size
+		}
+	}
+	return nil
 }
 
 // wanted are the paths of the files that the reference's split and the globs

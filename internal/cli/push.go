@@ -58,6 +58,7 @@ type pushed struct {
 	ContentDigest ref.Digest `json:"contentDigest"`
 	Digest        ref.Digest `json:"digest"`
 	Repository    string     `json:"repository"`
+	Tag           string     `json:"tag"`
 	Uploaded      int        `json:"uploaded"`
 	Skipped       int        `json:"skipped"`
 	Bytes         int64      `json:"bytes"`
@@ -71,21 +72,34 @@ func (a *app) push(names []string, profiles bool) error {
 		return err
 	}
 	defer w.SaveStats()
-	artifacts, err := w.Select(names)
+	out, err := a.pushAll(w, names, profiles)
 	if err != nil {
 		return err
 	}
+	return a.showPushed(out)
+}
+
+// pushAll pushes the artifacts called names, all of them when there are none.
+func (a *app) pushAll(w *workspace.Workspace, names []string, profiles bool) ([]pushed, error) {
+	artifacts, err := w.Select(names)
+	if err != nil {
+		return nil, err
+	}
 	if len(artifacts) == 0 {
-		return usageError{fmt.Errorf("there is no model.yaml or dataset.yaml yet; run \"waybill add\"")}
+		return nil, usageError{fmt.Errorf("there is no model.yaml or dataset.yaml yet; run \"waybill add\"")}
 	}
 	out := []pushed{}
 	for _, m := range artifacts {
 		p, err := a.pushOne(w, m, profiles)
 		if err != nil {
-			return fmt.Errorf("push %s: %w", m.Name, err)
+			return nil, fmt.Errorf("push %s: %w", m.Name, err)
 		}
 		out = append(out, p)
 	}
+	return out, nil
+}
+
+func (a *app) showPushed(out []pushed) error {
 	rows := make([][]string, len(out))
 	for i, p := range out {
 		lockWord := "unchanged"
@@ -153,7 +167,7 @@ func (a *app) pushOne(w *workspace.Workspace, m *manifest.Artifact, profiles boo
 	for _, s := range r.Stale {
 		a.warn(fmt.Sprintf("%s: lineage.stale: %s (%s) has changed since this model was made from it", m.Name, s.Name, s.Role))
 	}
-	return pushed{Image: out.Image, Name: m.Name, ContentDigest: r.Lock.ContentDigest, Digest: r.Lock.Encoding.Digest, Repository: repo.String(),
+	return pushed{Image: out.Image, Name: m.Name, ContentDigest: r.Lock.ContentDigest, Digest: r.Lock.Encoding.Digest, Repository: repo.String(), Tag: tag,
 		Uploaded: stats.Uploaded, Skipped: stats.Skipped, Bytes: stats.Bytes, LockChanged: changed}, nil
 }
 

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -49,15 +50,25 @@ func (a *app) statusCommand() *cobra.Command {
 }
 
 func (a *app) doctorCommand() *cobra.Command {
-	var fix bool
+	var fix, settings bool
+	var repository string
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Find what is inconsistent between ledger, tags, locks and registry",
 		Long: `Each finding names the command that mends it. --fix mends tags and referrers, which follow from the ledger and the
-locks; it never changes the ledger, a lock or a file.`,
-		Example: "  waybill doctor\n  waybill doctor --fix",
+locks; it never changes the ledger, a lock or a file. --github looks instead at what an admin has to set on GitHub:
+rules for the ledger and for tags, environments, people; it changes nothing, and says what it may not read.`,
+		Example: "  waybill doctor\n  waybill doctor --fix\n  GITHUB_TOKEN=$(gh auth token) waybill doctor --github",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
+			switch {
+			case settings && fix:
+				return usageError{errors.New("--github changes nothing; --fix is for what is recorded here")}
+			case settings:
+				return a.doctorGitHub(repository)
+			case repository != "":
+				return usageError{errors.New("--repo is for --github")}
+			}
 			w, err := a.open()
 			if err != nil {
 				return err
@@ -78,5 +89,7 @@ locks; it never changes the ledger, a lock or a file.`,
 		},
 	}
 	c.Flags().BoolVar(&fix, "fix", false, "mend tags and referrers")
+	c.Flags().BoolVar(&settings, "github", false, "look at the settings of the repository on GitHub")
+	c.Flags().StringVar(&repository, "repo", "", "with --github: OWNER/NAME (default by remote)")
 	return c
 }

@@ -195,10 +195,36 @@ func (c *Column) differs() bool {
 func (c *Column) row() []string {
 	mean := ""
 	if c.Mean != nil {
-		mean = arrow(decimal(c.Mean.From), decimal(c.Mean.To))
+		mean = means(c.Mean)
 	}
 	return []string{escape(c.Name), arrow(report.Thousands(c.Nulls.From), report.Thousands(c.Nulls.To)), extreme(c.Min), mean, extreme(c.Max),
 		listed(c.NewValues, c.NewCount), listed(c.VanishedValues, c.VanishedCount)}
+}
+
+// means shows two means with four digits, or as many as tell them apart and as
+// their whole parts have.
+func means(p *Pair[*float64]) string {
+	for digits := 4; digits < 9; digits++ {
+		from, to := significant(p.From, digits), significant(p.To, digits)
+		if from != to {
+			return arrow(from, to)
+		}
+	}
+	return arrow(decimal(p.From), decimal(p.To))
+}
+
+func significant(v *float64, digits int) string {
+	if v == nil {
+		return decimal(nil)
+	}
+	if a := math.Abs(*v); a >= 1 {
+		digits = max(digits, 1+int(math.Log10(a)))
+	}
+	short, err := strconv.ParseFloat(strconv.FormatFloat(*v, 'g', digits, 64), 64)
+	if err != nil {
+		return decimal(v)
+	}
+	return decimal(&short)
 }
 
 func extreme(p *Pair[any]) string {

@@ -3,6 +3,7 @@ package forge
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -19,7 +20,7 @@ var (
 // NotAllowed says that the token may not do something.
 type NotAllowed struct {
 	What   string // "comment on pull request 7 of acme/reviews"
-	Needs  string // a line under permissions:, or a setting; see Advice
+	Needs  string // permissions in the words of a workflow, such as "checks: write"; see Advice
 	Status int    // 401, 403, or 404 where the forge hides what may not be seen
 	Answer string // what the forge said; may be empty
 }
@@ -32,22 +33,43 @@ func (e *NotAllowed) Error() string {
 	if e.Status == 404 {
 		s += ": GitHub answers so also to a token that may not do it"
 	}
-	if e.Needs != "" {
-		s += "; " + e.Advice()
+	if advice := e.Advice(); advice != "" {
+		s += "; " + advice
 	}
 	return s
 }
 
-// Advice is what to do about it.
+// Advice is what to do about it, "" where no permission is known to help.
 func (e *NotAllowed) Advice() string {
-	if e.Status == 401 {
+	switch {
+	case e.Status == 401:
 		return "the token is wrong or has expired: pass a valid one"
+	case e.Needs == "":
+		return ""
 	}
-	advice := fmt.Sprintf(`the token needs "%s" under permissions: in the workflow`, e.Needs)
+	advice := "the token needs " + inWorkflow(e.Needs)
 	if strings.Contains(e.Needs, "write") {
-		advice += " (runs for forks and Dependabot are never given it)"
+		advice += " (the token of a run for a fork may only read)"
 	}
 	return advice
+}
+
+// grantable are the permissions that a workflow can give its token
+// (docs.github.com/actions/reference/workflow-syntax-for-github-actions,
+// "permissions"). Others, such as administration and workflows, it never has.
+var grantable = []string{
+	"actions", "artifact-metadata", "attestations", "checks", "contents", "deployments", "discussions", "id-token", "issues",
+	"models", "packages", "pages", "pull-requests", "repository-projects", "security-events", "statuses",
+}
+
+// inWorkflow says how a token comes to have needs.
+func inWorkflow(needs string) string {
+	for line := range strings.SplitSeq(needs, ", ") {
+		if name, _, _ := strings.Cut(line, ":"); !slices.Contains(grantable, name) {
+			return fmt.Sprintf(`"%s", which a workflow cannot give its own token: pass the token of a GitHub App or a person that has it`, needs)
+		}
+	}
+	return fmt.Sprintf(`"%s" under permissions: in the workflow`, needs)
 }
 
 // Is makes it an ErrNotAllowed, and an ErrNotFound where that was the answer.
@@ -64,7 +86,7 @@ type NotFound struct {
 func (e *NotFound) Error() string {
 	s := e.What + ": 404 not found"
 	if e.Needs != "" {
-		s += fmt.Sprintf(`: it does not exist, or the token may not see it, for which it needs "%s" under permissions: in the workflow`, e.Needs)
+		s += ": it does not exist, or the token may not see it, for which it needs " + inWorkflow(e.Needs)
 	}
 	return s
 }

@@ -14,13 +14,44 @@ import (
 
 func (c *comparison) artifact(was, is *manifest.Artifact) {
 	c.name, c.at = is.Name, is.Pos.Location()
+	if was.License != is.License {
+		c.changed("license", or(was.License, "none"), or(is.License, "none"), "the license is another one")
+	}
 	c.checks(was.Checks, is.Checks)
 	if was.Dataset != nil && is.Dataset != nil {
+		c.at = is.Pos.Location()
+		c.files(was.Files, is.Files)
+		if was.Dataset.CSV != is.Dataset.CSV {
+			c.changed("csv", "", "", "CSV files are read in another way")
+		}
 		c.columns(was.Dataset.Columns, is.Dataset.Columns)
 	}
 	if was.Model != nil && is.Model != nil {
 		c.gates(was.Model, is.Model)
+		c.at = is.Pos.Location()
+		c.evaluation(was.Model, is.Model)
 		c.waivers(was.Model, is.Model)
+	}
+}
+
+// files tells which files of a dataset are chosen otherwise: rows that are in no
+// file of it are not checked.
+func (c *comparison) files(was, is []manifest.FileSet) {
+	globs := func(s manifest.FileSet) []string {
+		var out []string
+		for _, p := range s.Patterns {
+			out = append(out, p.Glob)
+		}
+		return out
+	}
+	for i, now := range pair(was, is, func(s manifest.FileSet) string { return s.Split }) {
+		split := or(was[i].Split, "the dataset")
+		switch {
+		case now == nil:
+			c.weaker("files "+was[i].Split, list(globs(was[i])), "", "files of %s are not named any more", split)
+		case !slices.Equal(globs(was[i]), globs(*now)):
+			c.changed("files "+was[i].Split, list(globs(was[i])), list(globs(*now)), "files of %s are chosen otherwise", split)
+		}
 	}
 }
 
@@ -73,7 +104,10 @@ func (c *comparison) checks(was, is []manifest.CheckSpec) {
 		default:
 			c.changed("check "+name+" where", old.Where, now.Where, "the check %s looks at other rows", name)
 		}
-		c.params("check "+name, "the check "+name, old.Params, now.Params)
+		if !slices.Equal(old.GroupBy, now.GroupBy) {
+			c.changed("check "+name+" groupBy", list(old.GroupBy), list(now.GroupBy), "the check %s looks at other groups", name)
+		}
+		c.params(old.Check, "check "+name, "the check "+name, old.Params, now.Params)
 	}
 }
 
@@ -102,11 +136,23 @@ func (c *comparison) severity(subject, what string, was, is report.Severity) {
 // asks for less.
 var looser = map[string]bool{
 	"max": true, "margin": true, "relative": true, "maxDifference": true, "maxFlips": true, "rtol": true, "atol": true, "tolerance": true, "ratio": true, "maxAge": true,
-	"min": false, "minRatio": false, "confidence": false,
+	"maxRatio": true, "maxShare": true, "factor": true, "similarity": true,
+	"min": false, "minRatio": false, "minShare": false, "minP": false, "confidence": false,
 }
 
+// lenient are the values by which a parameter lets more pass, strictly those by
+// which it lets less.
+var (
+	lenient  = map[string]any{"firstRelease": "allow", "onInconclusive": "warn", "future": "allow", "vanished": "allow", "extra": "allow", "repeated": true, "weekdaysOnly": true}
+	strictly = map[string]any{"strict": true, "order": true, "exclusiveMin": true, "exclusiveMax": true}
+)
+
+// wider tells, for lists of which it is known, whether a longer one lets more
+// pass; where one word means two things, the check is named.
+var wider = map[string]bool{"allow": true, "column.values values": true, "column.not-values values": false, "kinds": false, "tokens": false}
+
 // params compares the parameters of a check, which its catalog gives meaning.
-func (c *comparison) params(subject, what string, was, is map[string]any) {
+func (c *comparison) params(check, subject, what string, was, is map[string]any) {
 	keys := slices.Concat(slices.Sorted(maps.Keys(was)), slices.Sorted(maps.Keys(is)))
 	slices.Sort(keys)
 	for _, key := range slices.Compact(keys) {
@@ -122,23 +168,53 @@ func (c *comparison) params(subject, what string, was, is map[string]any) {
 		switch {
 		case known && before && !after:
 			c.weaker(subject, show(old), "", "%s has no %s any more", what, key)
-		case known && !before: // one more condition
-		case known && xNumber && yNumber && x != y:
-			if (y > x) == greater {
+		case known && !before: // one more condition, or in place of a stricter default
+			c.changed(subject, "", show(now), "%s says %s now", what, key)
+		case known && xNumber && yNumber:
+			if x != y && (y > x) == greater {
 				c.weaker(subject, show(old), show(now), "%s asks for less: %s was %s", what, key, show(old))
 			}
-		case key == "firstRelease" || key == "onInconclusive" && show(now) == "warn":
-			if after {
-				c.weaker(subject, show(old), show(now), "%s lets more pass: %s: %s", what, key, show(now))
+		case lenient[key] != nil || strictly[key] != nil:
+			if after && now == lenient[key] || before && old == strictly[key] {
+				c.weaker(subject, show(old), show(now), "%s lets more pass: %s: %s", what, key, or(show(now), "not set"))
 			}
+		case shorter(check, key, old, now):
+			c.weaker(subject, show(old), show(now), "%s asks for less: another %s", what, key)
 		default:
 			c.changed(subject, show(old), show(now), "%s has another %s", what, key)
 		}
 	}
 }
 
+// shorter tells whether a list lacks what made a check stricter, or has more of
+// what makes it looser.
+func shorter(check, key string, was, is any) bool {
+	more, known := wider[check+" "+key]
+	if !known {
+		more, known = wider[key]
+	}
+	old, before := was.([]any)
+	now, after := is.([]any)
+	if !known || !before && !more || !after && more { // without a list its default holds
+		return false
+	}
+	if more {
+		old, now = now, old
+	}
+	return slices.ContainsFunc(old, func(x any) bool {
+		return !slices.ContainsFunc(now, func(y any) bool { return reflect.DeepEqual(x, y) })
+	})
+}
+
+// toNumber reads numbers, sizes and durations.
 func toNumber(v any) (float64, bool) {
 	switch v := v.(type) {
+	case string:
+		if n, err := manifest.ParseSize(v); err == nil {
+			return float64(n), true
+		}
+		d, err := manifest.ParseDuration(v)
+		return float64(d), err == nil
 	case int64:
 		return float64(v), true
 	case float64:

@@ -2,6 +2,8 @@ package policy
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,9 +53,60 @@ func (c *comparison) gates(was, is *manifest.Model) {
 			c.weaker(subject+" onInconclusive", old.OnInconclusive, "warn", "%s lets pass what it cannot decide", what)
 		}
 	}
-	if was.Evaluation != nil && is.Evaluation == nil {
-		c.weaker("evaluation", was.Evaluation.Predictions, "", "there is no evaluation any more")
+}
+
+// evaluation compares what gates are judged by, and what else of a model checks
+// look at: without it they have nothing to say.
+func (c *comparison) evaluation(was, is *manifest.Model) {
+	for _, d := range was.Datasets {
+		i := slices.IndexFunc(is.Datasets, func(now manifest.DatasetUse) bool { return now.Role == d.Role })
+		switch {
+		case i < 0:
+			c.changed("datasets "+d.Role, d.Ref.String(), "", "no dataset is named for %s any more", d.Role)
+		case is.Datasets[i].Ref != d.Ref:
+			c.changed("datasets "+d.Role, d.Ref.String(), is.Datasets[i].Ref.String(), "another dataset is named for %s", d.Role)
+		}
 	}
+	if was.Card != "" && is.Card == "" {
+		c.weaker("card", was.Card, "", "there is no model card any more")
+	}
+	if !was.Interface.IsZero() && is.Interface.IsZero() {
+		c.weaker("interface", "declared", "", "the interface is declared no more")
+	}
+	old, now := was.Evaluation, is.Evaluation
+	switch {
+	case old == nil:
+		return
+	case now == nil:
+		c.weaker("evaluation", old.Predictions, "", "there is no evaluation any more")
+		return
+	}
+	c.at = now.Pos.Location()
+	for _, f := range []struct {
+		key     string
+		was, is any
+	}{{"predictions", old.Predictions, now.Predictions}, {"key", old.Key, now.Key}, {"label", old.Label, now.Label}, {"prediction", old.Prediction, now.Prediction},
+		{"score", old.Score, now.Score}, {"scores", old.Scores, now.Scores}, {"positive", old.Positive, now.Positive}, {"threshold", threshold(old), threshold(now)},
+		{"task", old.Task, now.Task}, {"query", old.Query, now.Query}, {"cluster", old.Cluster, now.Cluster}} {
+		if !reflect.DeepEqual(f.was, f.is) {
+			c.changed("evaluation "+f.key, show(f.was), show(f.is), "the evaluation has another %s", f.key)
+		}
+	}
+	for _, f := range []struct {
+		key     string
+		was, is []string
+	}{{"slices", old.Slices, now.Slices}, {"search", old.Search, now.Search}} {
+		if gone := missing(f.was, f.is); len(gone) > 0 {
+			c.weaker("evaluation "+f.key, list(f.was), list(f.is), "the evaluation does not look at slices of %s any more", list(gone))
+		}
+	}
+}
+
+func threshold(e *manifest.Evaluation) any {
+	if e.Threshold == nil {
+		return nil
+	}
+	return *e.Threshold
 }
 
 // margins compares the margins of a gate, of all rows and inside slices.
@@ -73,23 +126,33 @@ func (c *comparison) margins(subject, what string, was, is *manifest.Gate) {
 	default:
 		c.bound(subject+" margin", what, "margin", or(was.Margin), or(is.Margin), c.direction(is))
 	}
-	if is.PerSlice == nil {
-		return
+	before, after := perSlice(was), perSlice(is)
+	if after.MinRows > before.MinRows {
+		c.weaker(subject+" minRows", fmt.Sprint(before.MinRows), fmt.Sprint(after.MinRows), "%s does not judge slices that it judged before", what)
 	}
-	before := manifest.PerSlice{MinRows: 30}
-	if was.PerSlice != nil {
-		before = *was.PerSlice
+	if before.Margin == nil && after.Margin == nil {
+		return // that of all rows, which was compared
 	}
-	if is.PerSlice.MinRows > before.MinRows {
-		c.weaker(subject+" minRows", fmt.Sprint(before.MinRows), fmt.Sprint(is.PerSlice.MinRows), "%s does not judge slices that it judged before", what)
-	}
-	old := before.Margin
+	old, now := before.Margin, after.Margin
 	if old == nil {
 		old = or(was.Margin)
 	}
-	if is.PerSlice.Margin != nil {
-		c.bound(subject+" slice margin", what, "the margin inside slices", old, is.PerSlice.Margin, c.direction(is))
+	if now == nil {
+		now = or(is.Margin)
 	}
+	c.bound(subject+" slice margin", what, "the margin inside slices", old, now, c.direction(is))
+}
+
+// perSlice is what differs inside slices, with the default that is not written.
+func perSlice(g *manifest.Gate) manifest.PerSlice {
+	var out manifest.PerSlice
+	if g.PerSlice != nil {
+		out = *g.PerSlice
+	}
+	if out.MinRows == 0 {
+		out.MinRows = 30
+	}
+	return out
 }
 
 // direction is 1 where a greater margin asks for less: "not worse". Of "better"

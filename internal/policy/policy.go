@@ -39,12 +39,33 @@ func Compare(base, head Side) []report.Finding {
 		c.project(base.Project, head.Project)
 	}
 	for _, was := range base.Artifacts {
-		i := slices.IndexFunc(head.Artifacts, func(a *manifest.Artifact) bool { return a.Name == was.Name && a.Kind == was.Kind })
-		if i >= 0 { // one that is gone has no rules, and no versions to come
-			c.artifact(was, head.Artifacts[i])
+		is := successor(was, base.Artifacts, head.Artifacts)
+		switch {
+		case is == nil: // one that is gone has no rules, and no versions to come
+		case is.Kind != was.Kind:
+			c.name, c.at = is.Name, is.Pos.Location()
+			c.weaker("kind", string(was.Kind), string(is.Kind), "it was a %s and is a %s: the rules that it had are gone", was.Kind, is.Kind)
+		default:
+			c.artifact(was, is)
 		}
 	}
 	return c.findings
+}
+
+// successor is what became of an artifact: the one of its name, or of another
+// name that is new in the same file; nil when it is gone.
+func successor(was *manifest.Artifact, base, head []*manifest.Artifact) *manifest.Artifact {
+	named := func(name string) func(*manifest.Artifact) bool {
+		return func(a *manifest.Artifact) bool { return a.Name == name }
+	}
+	if i := slices.IndexFunc(head, named(was.Name)); i >= 0 {
+		return head[i]
+	}
+	i := slices.IndexFunc(head, func(a *manifest.Artifact) bool { return a.Path == was.Path })
+	if i < 0 || slices.ContainsFunc(base, named(head[i].Name)) {
+		return nil
+	}
+	return head[i]
 }
 
 // comparison gathers findings. artifact and at say what they are about.

@@ -111,12 +111,21 @@ func (c *comparison) freeze(was manifest.Freeze, now []manifest.Freeze) {
 	open := 0
 	var allowed []string
 	for d := was.From; !d.After(was.To); d = d.Add(day) {
-		i := slices.IndexFunc(now, func(f manifest.Freeze) bool { return !d.Before(f.From) && !d.After(f.To) })
-		if i < 0 {
-			open++
-			continue
+		frozen := false
+		var free []string // what all freezes of the day allow
+		for _, f := range now {
+			switch {
+			case d.Before(f.From) || d.After(f.To):
+			case !frozen:
+				frozen, free = true, f.Allow
+			default:
+				free = missing(free, missing(free, f.Allow))
+			}
 		}
-		for _, what := range missing(now[i].Allow, was.Allow) {
+		if !frozen {
+			open++
+		}
+		for _, what := range missing(free, was.Allow) {
 			if !slices.Contains(allowed, what) {
 				allowed = append(allowed, what)
 			}

@@ -124,6 +124,20 @@ func TestFenceWidth(t *testing.T) {
 	}
 }
 
+// TestClippedLabels holds that slices can be told apart in a comment's width.
+func TestClippedLabels(t *testing.T) {
+	var rows []report.Interval
+	for _, slice := range []string{"", ", product=book", ", product=film"} {
+		rows = append(rows, report.Interval{Label: "balanced accuracy" + slice, Value: 0.1, Lower: 0, Upper: 0.2})
+	}
+	out := drawn(t, "markdown", report.Section{Intervals: &report.Intervals{Unit: "candidate − baseline", Rows: rows}})
+	for _, want := range []string{"… accuracy, product=book", "… accuracy, product=film", "balanced accuracy "} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+}
+
 func drawn(t *testing.T, format string, s report.Section) string {
 	t.Helper()
 	var b bytes.Buffer

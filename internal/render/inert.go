@@ -116,8 +116,27 @@ func parts(s string, i int) bool {
 		return rest != "" && isDigit(rest[0])
 	case '-': // GH-123
 		return i >= 2 && strings.EqualFold(s[i-2:i], "gh") && rest != "" && isDigit(rest[0])
-	case ':': // https://…
-		return strings.HasPrefix(rest, "//")
+	case ':': // https://…, :tada:
+		return strings.HasPrefix(rest, "//") || isEmoji(rest)
+	}
+	return false
+}
+
+// isEmoji tells whether what stands after a colon can be the name of an emoji
+// and its other colon. Of names without a letter there are four, so that times
+// and places in files are none.
+func isEmoji(s string) bool {
+	letters := false
+	for i := range min(len(s), 64) {
+		switch c := s[i]; {
+		case c == ':':
+			return letters || s[:i] == "+1" || s[:i] == "-1" || s[:i] == "100" || s[:i] == "1234"
+		case isDigit(c) || c == '+' || c == '-':
+		case isWord(c):
+			letters = true
+		default:
+			return false
+		}
 	}
 	return false
 }

@@ -11,8 +11,8 @@ import (
 // through one of these.
 
 // Inert returns s as GitHub-flavoured markdown, on one line, that shows s and
-// does nothing: no markup, HTML, link, image, mention, reference to an issue or
-// commit, nor the end of a table's cell comes of it. Characters that act instead
+// does nothing: no markup, HTML, link, image, emoji, mention, reference to an
+// issue or commit, nor the end of a table's cell comes of it. Characters that act instead
 // of showing are written as escapes.
 func Inert(s string) string { return inert(s) }
 

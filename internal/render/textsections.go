@@ -198,7 +198,7 @@ const (
 
 // intervals writes one line a row: verdict, label, value, interval, limit, bar.
 // Labels are cut where the bar would not fit the line, but not below a third
-// of their length.
+// of their length; see clipLabels.
 func (p *printer) intervals(in *report.Intervals) {
 	s, drawable := intervalScale(in.Rows)
 	longest := longestLabel
@@ -230,8 +230,9 @@ func intervalTable(s scale, in *report.Intervals, longest int) *report.Table {
 		t.Columns = append(t.Columns, report.Column{Title: "limit", Align: report.Right})
 	}
 	judged := slices.ContainsFunc(in.Rows, func(r report.Interval) bool { return r.Verdict != "" })
-	for _, r := range in.Rows {
-		label := clip(r.Label, longest)
+	labels := clipLabels(in.Rows, longest)
+	for i, r := range in.Rows {
+		label := labels[i]
 		if judged {
 			symbol := " "
 			if r.Verdict != "" {
@@ -250,6 +251,28 @@ func intervalTable(s scale, in *report.Intervals, longest int) *report.Table {
 		t.Rows = append(t.Rows, row)
 	}
 	return t
+}
+
+// clipLabels shortens the labels of rows to n characters: at their ends, or, where
+// different labels would then look the same ("accuracy, product=book" and
+// "accuracy, product=film"), at their beginnings.
+func clipLabels(rows []report.Interval, n int) []string {
+	labels, first := make([]string, len(rows)), map[string]string{}
+	alike := map[string]bool{}
+	for i, r := range rows {
+		labels[i] = clip(r.Label, n)
+		if was, ok := first[labels[i]]; ok && was != r.Label {
+			alike[labels[i]] = true
+		} else {
+			first[labels[i]] = r.Label
+		}
+	}
+	for i, r := range rows {
+		if all := []rune(r.Label); alike[labels[i]] && len(all) > n {
+			labels[i] = "…" + string(all[len(all)-n+1:])
+		}
+	}
+	return labels
 }
 
 func (p *printer) histogram(h *report.Histogram) {

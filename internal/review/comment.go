@@ -87,8 +87,13 @@ func symbol(v report.Verdict) string {
 	return "❔"
 }
 
-// word is a verdict as text: one that is none came from outside.
-func word(v report.Verdict) string { return symbol(v) + " " + inert(string(v), 40) }
+// word is a verdict as text. What is none of the three decides nothing.
+func word(v report.Verdict) string {
+	if v != report.Pass && v != report.Fail {
+		v = report.Inconclusive
+	}
+	return symbol(v) + " " + string(v)
+}
 
 // inert is how every string of a story becomes markdown.
 func inert(s string, most int) string { return render.Inert(render.Clip(s, most)) }
@@ -105,13 +110,16 @@ func (c *comment) head(o CommentOptions) string {
 	s := c.story
 	b := &strings.Builder{}
 	switch {
-	case len(s.Artifacts) == 0 && len(s.Findings) == 0:
+	case len(s.Artifacts) == 0 && len(s.Findings) == 0 && s.Verdict == report.Pass:
 		b.WriteString("### ✅ waybill: no model or dataset changed\n")
 	default:
-		b.WriteString("### " + symbol(s.Verdict) + " waybill: " + inert(string(s.Verdict), 40) + ": " + counts(s.Summary) + "\n")
+		b.WriteString("### " + symbol(s.Verdict) + " waybill: " + strings.TrimPrefix(word(s.Verdict), symbol(s.Verdict)+" ") + ": " + counts(s.Summary) + "\n")
 	}
 	if o.Note != "" {
 		b.WriteString("\n> ⚠️ " + inert(o.Note, maxMessage) + "\n")
+	}
+	if s.Omitted > 0 {
+		b.WriteString("\n" + report.Count(int64(s.Omitted), "detail") + " of it, such as findings, had to be left out of what was handed on.\n")
 	}
 	if s.Bootstrap {
 		b.WriteString("\nThis introduces waybill: the base has no waybill.yaml whose rules could hold yet, so everything is reported and nothing blocks.\n")
@@ -171,8 +179,8 @@ func (c *comment) changes() {
 	for i := range c.story.Artifacts {
 		a := &c.story.Artifacts[i]
 		verdict := word(a.Verdict) + ": " + counts(a.Summary)
-		if a.Change == Removed {
-			verdict = ""
+		if a.Change == Removed || a.Verdict == report.Pass && a.Summary == (report.Summary{}) {
+			verdict = "" // a tick would say that something was checked
 		}
 		line := inert(a.Headline, maxHeadline)
 		if len(a.Dependents) > 0 && a.Change != Dependent {
@@ -199,7 +207,7 @@ func what(a *Artifact) string {
 
 // loosened is the table of findings about the rules themselves.
 func (c *comment) loosened() {
-	c.findings("Rules and surroundings", c.story.Findings)
+	c.findings("Rules and surroundings", c.story.Findings, true)
 }
 
 // maxEdges bounds the chart.

@@ -14,7 +14,7 @@ func (c *comment) artifact(a *Artifact) {
 		title = symbol(a.Verdict) + " " + title
 	}
 	before := len(c.blocks)
-	c.findings(title, a.Findings)
+	c.findings(title, a.Findings, false)
 	if len(c.blocks) == before && len(a.Evaluation)+len(a.Diff)+len(a.Stages)+len(a.Findings) > 0 {
 		c.add(block{level: levelChanges, rows: []string{"\n#### " + title + "\n"}})
 	}

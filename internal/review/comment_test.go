@@ -230,3 +230,23 @@ func TestSpark(t *testing.T) {
 		}
 	}
 }
+
+func TestSays(t *testing.T) {
+	for _, c := range []struct {
+		message, fact string
+		want          bool
+	}{
+		{"there are 20 rows, expected at least 100 rows", "at least 100 rows", true},
+		{"there are 20 rows, expected at least 100 rows", "20", true},
+		{"the distance is 0.18.", "0.18", true},
+		{"120 rows, then 20", "20", true},
+		{"the share is 20.5 %", "20", false},
+		{"120 rows", "20", false},
+		{"200 rows", "20", false},
+		{"there are 20 rows", "", false},
+	} {
+		if got := says(c.message, c.fact); got != c.want {
+			t.Errorf("%q says %q: %t", c.message, c.fact, got)
+		}
+	}
+}

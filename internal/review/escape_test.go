@@ -27,6 +27,7 @@ var (
 		"a commit":    regexp.MustCompile(`\b([0-9]*[a-f][0-9a-f]*)\b`),
 		"a tag":       regexp.MustCompile(`<[a-zA-Z/!?]`),
 		"a formula":   regexp.MustCompile(`\$[^ ]`),
+		"an emoji":    regexp.MustCompile(`:([a-z0-9_+-]*[a-z_][a-z0-9_+-]*|[+-]1|100|1234):`),
 		"a link":      regexp.MustCompile(`\]\(|\]\[|!\[`),
 		"code opened": regexp.MustCompile("`"),
 	}
@@ -107,7 +108,7 @@ var attacks = []string{
 	"www.evil.example", "WWW.EVIL.EXAMPLE", "mailto:a@b.cd", "[x](https://evil.example)", "![x](https://evil.example/x.png)", "<b>", "<img src=x onerror=y>", "<!-- waybill:check -->",
 	"\n<!-- waybill:check -->\n", "`code`", "``", "```\n", "~~~\n", "a|b", "a\\|b", "| a | b |\n|--|--|\n", "\n\n# heading\n", "</details>", "<details open>", "$x$", "$$\\pi$$", "*bold*", "__b__",
 	"1234567abcdef", "deadbeefdeadbeefdeadbeefdeadbeefdeadbeef", "DEADBEE", "user@deadbeef", "\u202eevil", "\x00\x1b[31m", "\r\n", "\u2028", "&lt;b&gt;", "&#64;octocat", "&commat;octocat",
-	"[^1]", "- [ ] x", "> quote", ":tada:", "\\@octocat", "a\tb", "é@octocat", "_@octocat", "\xff\xfe", "waybill pull x`@octocat`", "@\u200boctocat", "#\u200b1", "[the report](https://evil.example)",
+	"[^1]", "- [ ] x", "> quote", ":tada:", ":white_check_mark: PASS", ":100:200:a:", ":a:b:c:", "\\@octocat", "a\tb", "é@octocat", "_@octocat", "\xff\xfe", "waybill pull x`@octocat`", "@\u200boctocat", "#\u200b1", "[the report](https://evil.example)",
 	strings.Repeat("@octocat ", 2000),
 }
 
@@ -128,7 +129,7 @@ func FuzzComment(f *testing.F) {
 
 // TestOracle shows that the oracle sees what it is for.
 func TestOracle(t *testing.T) {
-	for _, s := range []string{"@octocat", "a@b.com", "#1", "gh-1", "https://x", "www.x", "1234567abc", "<b>", "[x](y)", "`", "$x", "<!-- waybill:check -->", "\u202e", "&#64;octocat", "| a |\n| b | c |", "<details>"} {
+	for _, s := range []string{"@octocat", "a@b.com", "#1", "gh-1", "https://x", "www.x", "1234567abc", "<b>", "[x](y)", "`", "$x", "<!-- waybill:check -->", "\u202e", ":tada:", "a:+1:b", "&#64;octocat", "| a |\n| b | c |", "<details>"} {
 		if live("<!-- waybill:check -->\n"+s+"\n") == nil {
 			t.Errorf("%q passes for harmless", s)
 		}

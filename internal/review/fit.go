@@ -132,7 +132,7 @@ func (b *block) write(out *strings.Builder, joined bool) {
 // end says what was left out as a whole.
 func end(out *strings.Builder, gone map[string]int, link string) {
 	var parts []string
-	for _, noun := range []string{"failed check", "inconclusive check", "warning", "artifact", "stage", "section", "chart", "passed check"} {
+	for _, noun := range []string{"failed check", "inconclusive check", "warning", "remark", "artifact", "stage", "section", "chart", "passed check"} {
 		if n := gone[noun]; n > 0 {
 			parts = append(parts, report.Count(int64(n), noun))
 		}

@@ -27,20 +27,30 @@ var schema = sync.OnceValues(func() (*gojsonschema.Schema, error) {
 
 // Parse reads a story that anybody may have written: it is held to
 // schemas/review.json and to MaxJSON, unknown keys are refused, and what it says
-// about itself (verdicts, counts) is computed anew from its findings.
+// about itself (verdicts, counts) is computed anew from its findings. Only a
+// verdict that is worse than theirs stands.
 func Parse(data []byte) (*Story, error) {
 	fail := func(err error) (*Story, error) { return nil, fmt.Errorf("read the review: %w", err) }
 	if len(data) > MaxJSON {
 		return fail(fmt.Errorf("it has %d bytes, at most %d are read", len(data), MaxJSON))
 	}
-	s := &Story{}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(s); err != nil {
+	said := func(err error) (*Story, error) {
 		return fail(errors.New(render.Visible(render.Clip(err.Error(), maxMessage))))
+	}
+	// Of keys that are there twice the last counts, here and for the schema:
+	// encoding/json would merge their values into the struct.
+	var document any
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	if err := dec.Decode(&document); err != nil {
+		return said(err)
 	}
 	if _, err := dec.Token(); err != io.EOF {
 		return fail(errors.New("something follows the JSON object"))
+	}
+	data, err := json.Marshal(document)
+	if err != nil {
+		return said(err)
 	}
 	compiled, err := schema()
 	if err != nil {
@@ -48,11 +58,17 @@ func Parse(data []byte) (*Story, error) {
 	}
 	result, err := compiled.Validate(gojsonschema.NewBytesLoader(data))
 	if err != nil {
-		return fail(errors.New(render.Visible(render.Clip(err.Error(), maxMessage))))
+		return said(err)
 	}
 	if !result.Valid() {
 		e := result.Errors()[0]
 		return fail(fmt.Errorf("%s: %s", render.Visible(render.Clip(e.Field(), maxName)), render.Visible(render.Clip(e.Description(), maxMessage))))
+	}
+	s := &Story{}
+	dec = json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(s); err != nil {
+		return said(err)
 	}
 	s.finish()
 	return s, nil
@@ -63,13 +79,14 @@ func Parse(data []byte) (*Story, error) {
 // long is left out, first what passed, then curves, then from the end.
 func (s *Story) JSON() ([]byte, error) {
 	for _, b := range []bounds{
-		{findings: 1000, sections: 100, passed: true, drawings: true},
-		{findings: 1000, sections: 100, drawings: true},
-		{findings: 300, sections: 20},
-		{findings: 50, sections: 5},
-		{findings: 10},
+		{findings: 1000, sections: 100, stages: 50, passed: true, drawings: true},
+		{findings: 1000, sections: 100, stages: 50, drawings: true},
+		{findings: 300, sections: 20, stages: 50},
+		{findings: 50, sections: 5, stages: 10},
+		{findings: 10, stages: 5},
 		{findings: 2, artifacts: 200},
-		{artifacts: 50},
+		{findings: 1, artifacts: 50},
+		{findings: 1, artifacts: 5},
 	} {
 		data, err := json.Marshal(s.bounded(b))
 		if err != nil {
@@ -84,8 +101,8 @@ func (s *Story) JSON() ([]byte, error) {
 
 // bounds is how much of a story is kept.
 type bounds struct {
-	artifacts, findings, sections int // how many; findings and sections of each artifact
-	passed, drawings              bool
+	artifacts, findings, sections, stages int // how many; all but the first of each artifact
+	passed, drawings                      bool
 }
 
 const maxArtifacts = 500 // as in the schema
@@ -105,7 +122,7 @@ func (s *Story) bounded(b bounds) *Story {
 		a.Parts, a.Because, a.Dependents = clipped(a.Parts, 20, 64), clipped(a.Because, 100, 200), clipped(a.Dependents, 100, 200)
 		a.Findings = b.findingsOf(a.Findings, &out.Omitted)
 		a.Evaluation, a.Diff = b.sectionsOf(a.Evaluation, &out.Omitted), b.sectionsOf(a.Diff, &out.Omitted)
-		a.Stages = stagesOf(a.Stages)
+		a.Stages = b.stagesOf(a.Stages, &out.Omitted)
 		out.Artifacts = append(out.Artifacts, a)
 	}
 	return &out
@@ -134,9 +151,10 @@ func (b bounds) findingsOf(all []report.Finding, omitted *int) []report.Finding 
 	return out
 }
 
-func stagesOf(all []Stage) []Stage {
+func (b bounds) stagesOf(all []Stage, omitted *int) []Stage {
 	out := []Stage{}
-	for _, s := range all[:min(len(all), 50)] {
+	*omitted += max(0, len(all)-b.stages)
+	for _, s := range all[:min(len(all), b.stages)] {
 		s.Name, s.Now, s.Would = clip(s.Name, 200), clip(s.Now, 200), clip(s.Would, 200)
 		s.Conditions = slices.Clone(s.Conditions[:min(len(s.Conditions), 50)])
 		for i := range s.Conditions {
@@ -206,11 +224,11 @@ func fitsSchema(s *report.Section) bool {
 	case s.Histogram != nil:
 		return len(s.Histogram.Counts) <= 200 && len(s.Histogram.Edges) <= 201 && finite(s.Histogram.Edges...)
 	case s.Curves != nil:
-		return len(s.Curves.Lines) <= 20 && !slices.ContainsFunc(s.Curves.Lines, func(l report.Line) bool {
-			return len(l.X) > 500 || len(l.Y) > 500 || len(l.Lower) > 500 || len(l.Upper) > 500 || len(l.Label) > 200
+		return len(s.Curves.Lines) <= 20 && finite(s.Curves.X.Low, s.Curves.X.High, s.Curves.Y.Low, s.Curves.Y.High) && !slices.ContainsFunc(s.Curves.Lines, func(l report.Line) bool {
+			return !finite(slices.Concat(l.X, l.Y, l.Lower, l.Upper)...) || len(l.X) > 500 || len(l.Y) > 500 || len(l.Lower) > 500 || len(l.Upper) > 500 || len(l.Label) > 200
 		}) && len(s.Curves.X.Label) <= 200 && len(s.Curves.Y.Label) <= 200
 	case s.Matrix != nil:
-		return len(s.Matrix.Labels) <= 100 && len(s.Matrix.Counts) <= 100 && !slices.ContainsFunc(s.Matrix.Labels, func(l string) bool { return len(l) > 200 })
+		return len(s.Matrix.Row) <= 200 && len(s.Matrix.Column) <= 200 && len(s.Matrix.Labels) <= 100 && len(s.Matrix.Counts) <= 100 && !slices.ContainsFunc(s.Matrix.Labels, func(l string) bool { return len(l) > 200 })
 	}
 	return true
 }

@@ -18,6 +18,8 @@ type Forge interface {
 	Comments(ctx context.Context, number int) ([]forge.Comment, error)
 	CreateComment(ctx context.Context, number int, body string) (forge.Comment, error)
 	EditComment(ctx context.Context, id int64, body string) (forge.Comment, error)
+	// DeleteComment is no error for one that is gone.
+	DeleteComment(ctx context.Context, id int64) error
 	CreateCheckRun(ctx context.Context, run forge.CheckRun) (forge.CheckRun, error)
 }
 
@@ -114,7 +116,30 @@ func stick(ctx context.Context, f Forge, s *Story, o PublishOptions) (_ forge.Co
 		return forge.Comment{}, false, nil
 	}
 	made, err := f.CreateComment(ctx, o.PullRequest, body)
-	return made, false, err
+	if err != nil {
+		return made, false, err
+	}
+	return merged(ctx, f, o, made, self), false, nil
+}
+
+// merged looks again after a comment was made: of two runs at once both may have
+// found none. Both then see the same oldest one: that stays, with the newer text,
+// and the run whose comment came later takes its own away. What fails on the way
+// leaves the comment that was made.
+func merged(ctx context.Context, f Forge, o PublishOptions, made forge.Comment, self forge.Account) forge.Comment {
+	all, err := f.Comments(ctx, o.PullRequest)
+	if err != nil {
+		return made
+	}
+	first := own(all, self, o.Comment.Mark())
+	if first == nil || first.ID >= made.ID {
+		return made
+	}
+	kept, err := f.EditComment(ctx, first.ID, made.Body)
+	if err != nil || f.DeleteComment(ctx, made.ID) != nil {
+		return made
+	}
+	return kept
 }
 
 // empty tells whether there is nothing to say.

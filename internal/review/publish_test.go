@@ -3,6 +3,7 @@ package review
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,7 @@ type host struct {
 	denyRuns  error
 	deleted   int64 // a comment that goes away before it is edited
 	selfFails error
+	racer     *forge.Comment // appears just before one is created
 }
 
 func (h *host) Self(context.Context) (forge.Account, error) { return h.self, h.selfFails }
@@ -30,6 +32,9 @@ func (h *host) Comments(context.Context, int) ([]forge.Comment, error) {
 func (h *host) CreateComment(_ context.Context, _ int, body string) (forge.Comment, error) {
 	if h.writes++; h.deny != nil {
 		return forge.Comment{}, h.deny
+	}
+	if h.racer != nil {
+		h.comments = append(h.comments, *h.racer)
 	}
 	c := forge.Comment{ID: int64(100 + len(h.comments)), Author: h.self, Body: strings.ReplaceAll(body, "\n", "\r\n"), URL: "created"}
 	h.comments = append(h.comments, c)
@@ -47,6 +52,11 @@ func (h *host) EditComment(_ context.Context, id int64, body string) (forge.Comm
 		}
 	}
 	return forge.Comment{}, &forge.NotFound{What: "edit"}
+}
+
+func (h *host) DeleteComment(_ context.Context, id int64) error {
+	h.comments = slices.DeleteFunc(h.comments, func(c forge.Comment) bool { return c.ID == id })
+	return nil
 }
 
 func (h *host) CreateCheckRun(_ context.Context, run forge.CheckRun) (forge.CheckRun, error) {
@@ -109,6 +119,21 @@ func TestPublishMindsTheAuthor(t *testing.T) {
 	}
 	if len(h.comments) != 6 {
 		t.Errorf("%d comments", len(h.comments))
+	}
+}
+
+// TestPublishRace: another run commented between the look and the writing.
+func TestPublishRace(t *testing.T) {
+	mark := CommentOptions{}.Mark() + "\n"
+	h := &host{self: bot, racer: &forge.Comment{ID: 50, Author: bot, Body: mark + "the other run's"}}
+	publish(t, h, dataFailure())
+	if len(h.comments) != 1 || h.comments[0].ID != 50 || !strings.Contains(h.comments[0].Body, "column.values") {
+		t.Errorf("comments: %+v", h.comments)
+	}
+	h = &host{self: bot, racer: &forge.Comment{ID: 50, Author: forge.Account{Login: "mallory", ID: 666}, Body: mark + "mallory's"}}
+	publish(t, h, dataFailure())
+	if len(h.comments) != 2 {
+		t.Errorf("another's comment was taken for one's own: %+v", h.comments)
 	}
 }
 

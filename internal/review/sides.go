@@ -3,6 +3,7 @@ package review
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
 
@@ -24,6 +25,8 @@ type sides struct {
 	artifacts []*manifest.Artifact          // of the base
 	byName    map[string]*manifest.Artifact // the same
 	problems  []report.Finding
+	// unreadable: the base has a project whose policy is not known.
+	unreadable bool
 }
 
 // readSides reads the manifests of the base that differ; all others are those of
@@ -112,6 +115,7 @@ func (s *sides) readProject(w *workspace.Workspace, parser *manifest.Parser, bas
 	p, err := parser.Project(manifest.ProjectFile, data)
 	if err != nil {
 		s.problem(manifest.ProjectFile, err)
+		s.unreadable = true
 		return w.Project, nil
 	}
 	return p, nil
@@ -163,17 +167,22 @@ func (s *sides) subjects(w *workspace.Workspace, names []string) []subject {
 		moved[a.Name] = a.Dataset != nil && (base == nil || slices.Contains(sub.parts, PartLock) || slices.Contains(sub.parts, PartFiles))
 		if wanted(a.Name) {
 			out = append(out, sub)
-		} else {
-			moved[a.Name] = false
 		}
 	}
 	for _, a := range s.artifacts {
-		if !here[a.Name] && wanted(a.Name) {
+		if here[a.Name] {
+			continue
+		}
+		moved[a.Name] = a.Dataset != nil
+		if wanted(a.Name) {
 			out = append(out, subject{base: a, change: Removed, parts: []string{PartManifest}})
-			moved[a.Name] = a.Dataset != nil
 		}
 	}
-	out = append(out, s.dependents(w, out, moved)...)
+	for _, d := range s.dependents(w, out, moved) {
+		if wanted(d.name()) || slices.ContainsFunc(d.because, wanted) {
+			out = append(out, d)
+		}
+	}
 	slices.SortStableFunc(out, func(a, b subject) int {
 		if (a.any().Dataset == nil) != (b.any().Dataset == nil) {
 			if a.any().Dataset != nil {
@@ -225,7 +234,7 @@ func (s *sides) matches(glob string) bool {
 // on, a dataset that did: as their manifest says, unless it names a version, or
 // as the lineage in their lock says.
 func (s *sides) dependents(w *workspace.Workspace, changed []subject, moved map[string]bool) []subject {
-	if !slices.ContainsFunc(changed, func(c subject) bool { return moved[c.name()] }) {
+	if !slices.Contains(slices.Collect(maps.Values(moved)), true) {
 		return nil
 	}
 	told := map[string]bool{}

@@ -29,6 +29,9 @@ type Options struct {
 	Head string
 	// Names are the artifacts to tell of, with what depends on them; nil: all.
 	Names []string
+	// Samples is how much of rows may be shown, where base and head allow more; ""
+	// is as much as they allow.
+	Samples manifest.Samples
 	// Note hears of progress; it may be nil.
 	Note func(string)
 }
@@ -77,6 +80,8 @@ func Tell(ctx context.Context, w *workspace.Workspace, o Options) (*Story, error
 		s.Findings = append(s.Findings, policy.Compare(policy.Side{Project: t.sides.project, Artifacts: t.sides.artifacts},
 			policy.Side{Project: w.Project, Artifacts: w.Artifacts})...)
 	}
+	defer func(p *manifest.Project) { w.Project = p }(w.Project)
+	w.Project = t.sides.shown(w.Project, o.Samples)
 	subjects := t.sides.subjects(w, o.Names)
 	if len(subjects) > 0 {
 		if err := t.readLedger(ctx); err != nil {
@@ -98,24 +103,38 @@ func Tell(ctx context.Context, w *workspace.Workspace, o Options) (*Story, error
 	return s, nil
 }
 
-// finish adds up, and sorts what needs a reader first.
+// finish adds up, and sorts what needs a reader first. A verdict that is there
+// already is never bettered: a story that was read may have lost the findings
+// that it came from.
 func (s *Story) finish() {
 	var all []report.Finding
 	for i := range s.Artifacts {
 		a := &s.Artifacts[i]
 		r := report.New(a.Findings)
-		a.Findings, a.Verdict, a.Summary = r.Findings, r.Verdict, r.Summary
+		a.Findings, a.Verdict, a.Summary = r.Findings, worse(a.Verdict, r.Verdict), r.Summary
+		s.Verdict = worse(s.Verdict, a.Verdict)
 		all = append(all, r.Findings...)
 	}
 	r := report.New(s.Findings)
 	s.Findings = r.Findings
-	s.Summary, s.Verdict = report.Summarize(append(all, r.Findings...))
+	sum, verdict := report.Summarize(append(all, r.Findings...))
+	s.Summary, s.Verdict = sum, worse(s.Verdict, verdict)
 	slices.SortStableFunc(s.Artifacts, func(a, b Artifact) int {
 		if a.rank() != b.rank() {
 			return a.rank() - b.rank()
 		}
 		return strings.Compare(a.Name, b.Name)
 	})
+}
+
+// worse is the worse of two verdicts; what is none does not count.
+func worse(a, b report.Verdict) report.Verdict {
+	for _, v := range []report.Verdict{report.Fail, report.Inconclusive} {
+		if a == v || b == v {
+			return v
+		}
+	}
+	return report.Pass
 }
 
 func (a *Artifact) rank() int {
@@ -175,23 +194,35 @@ func (t *teller) one(ctx context.Context, i int, sub subject) (*Artifact, error)
 	target, err := t.target(ctx, sub.head, filepath.Join(t.scratch, strconv.Itoa(i), "files"))
 	if err == nil {
 		a.To = target.Content
-		err = t.check(ctx, a, target)
+		err = t.check(ctx, a, sub, target)
 	}
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		f := finding("review.check", a.Name, sub.head.Pos.Location())
-		f.Verdict, f.Message = report.Inconclusive, "it could not be checked: "+err.Error()
-		a.Findings = append(a.Findings, f)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	checked := err == nil
+	if !checked {
+		a.Findings = append(a.Findings, t.unchecked(sub.head, err))
 	}
 	if err := t.diff(ctx, a, sub, target); err != nil {
 		return nil, err
 	}
-	if sub.change != Dependent && a.To != "" {
+	if sub.change != Dependent && checked {
 		t.stages(a)
 	}
 	return a, nil
+}
+
+// unchecked is why an artifact could not be checked. A lock that is none, as
+// after a merge with conflicts, is wrong; the rest nobody knows yet.
+func (t *teller) unchecked(m *manifest.Artifact, err error) report.Finding {
+	if _, lockErr := t.w.Lock(m); lockErr != nil && !errors.Is(lockErr, fs.ErrNotExist) {
+		f := finding("lock.current", m.Name, &report.Location{File: m.LockPath(), Line: 1})
+		f.Verdict, f.Message, f.Hint = report.Fail, "the lock cannot be read, so nothing was checked: "+lockErr.Error(), "waybill lock "+m.Name
+		return f
+	}
+	f := finding("review.check", m.Name, m.Pos.Location())
+	f.Verdict, f.Message = report.Inconclusive, "it could not be checked: "+err.Error()
+	return f
 }
 
 // target is the artifact as the working tree has it or, where its files are not
@@ -207,22 +238,31 @@ func (t *teller) target(ctx context.Context, m *manifest.Artifact, dir string) (
 	return check.Fetched(ctx, t.w, m, target.Lock, dir)
 }
 
-func (t *teller) check(ctx context.Context, a *Artifact, target check.Target) error {
+func (t *teller) check(ctx context.Context, a *Artifact, sub subject, target check.Target) error {
 	r, err := check.Run(ctx, t.w, target)
 	if err != nil {
 		return err
 	}
 	a.Findings = append(a.Findings, r.Findings...)
 	a.Evaluation = append(a.Evaluation, r.Sections...)
-	a.Findings = append(a.Findings, locked(target)...)
+	had := false
+	if sub.base != nil {
+		_, err := t.w.LockAt(t.o.Base, sub.base)
+		had = !errors.Is(err, fs.ErrNotExist)
+	}
+	a.Findings = append(a.Findings, locked(target, had))
 	return nil
 }
 
-// locked says whether the lock that is reviewed is that of the files.
-func locked(target check.Target) []report.Finding {
+// locked says whether the lock that is reviewed is that of the files; had, whether
+// the base has one.
+func locked(target check.Target, had bool) report.Finding {
 	m := target.Artifact
 	f := finding("lock.current", m.Name, &report.Location{File: m.LockPath(), Line: 1})
 	switch {
+	case target.Lock == nil && had:
+		f.Verdict, f.Location = report.Fail, m.Pos.Location()
+		f.Message, f.Hint = "its lock is gone, so nothing says which content is meant", "waybill push "+m.Name
 	case target.Lock == nil:
 		f.Severity, f.Verdict, f.Location = report.Warning, report.Fail, m.Pos.Location()
 		f.Message, f.Hint = "it has no lock yet, so it cannot be registered", "waybill push "+m.Name
@@ -232,7 +272,7 @@ func locked(target check.Target) []report.Finding {
 	default:
 		f.Message = "the lock is that of the files"
 	}
-	return []report.Finding{f}
+	return f
 }
 
 // removed tells what still uses an artifact that is gone.
@@ -258,16 +298,22 @@ func (t *teller) removed(a *Artifact, sub subject) {
 	}
 }
 
-// stages tells what a promotion of this content would meet.
+// stages tells what a promotion of this content would meet. Content that no lock
+// names meets nothing: it cannot be registered.
 func (t *teller) stages(a *Artifact) {
 	if t.state == nil {
 		return
 	}
+	unlocked := slices.ContainsFunc(a.Findings, func(f report.Finding) bool { return f.Check == "lock.current" && f.Verdict != report.Pass })
 	c := promotion.Content{Name: a.Name, Digest: a.To, Verdicts: report.New(slices.Clone(a.Findings)).ByGroup()}
 	for _, p := range promotion.Plan(t.policy, t.state, t.w.Now(), c) {
 		s := Stage{Name: p.Stage, Would: p.Would.String(), Verdict: p.Report.Verdict, Conditions: []Condition{}}
 		if !p.Now.IsZero() {
 			s.Now = p.Now.String()
+		}
+		if unlocked {
+			s.Verdict = report.Fail
+			s.Conditions = append(s.Conditions, Condition{Verdict: report.Fail, Message: "the lock does not name this content", Hint: "waybill push " + a.Name})
 		}
 		for _, f := range p.Report.Findings {
 			s.Conditions = append(s.Conditions, Condition{Verdict: f.Verdict, Message: f.Message, Hint: f.Hint})

@@ -1,7 +1,9 @@
 package review_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -231,5 +233,54 @@ func TestTellMany(t *testing.T) {
 	t.Logf("one of 200: %s", time.Since(began))
 	if len(s.Artifacts) != 1 || s.Total != 200 {
 		t.Errorf("%d of %d", len(s.Artifacts), s.Total)
+	}
+}
+
+// TestTellSamples: a pull request that asks to show rows is not the one that may.
+func TestTellSamples(t *testing.T) {
+	r, base := first(t)
+	r.write("waybill.yaml", projectYAML+"report: {samples: full}\n")
+	r.write("datasets/reviews/train.csv", strings.Replace(rows, "4,1", "4,0", 1))
+	r.waybill("push", "reviews")
+	s := r.tell(review.Options{Base: base, Head: r.commit("show me the rows")})
+	d := artifactOf(t, s, "reviews")
+	if data, err := json.Marshal(d.Diff); err != nil || bytes.Contains(bytes.ToLower(data), []byte("first rows")) {
+		t.Errorf("rows are shown, %v: %s", err, data)
+	}
+	if !slices.ContainsFunc(s.Findings, func(f report.Finding) bool { return f.Check == "policy.weakened" && f.Subject == "samples" }) {
+		t.Errorf("nothing says that more would be shown: %+v", s.Findings)
+	}
+}
+
+// TestTellLockGone: without a lock nothing says what is reviewed.
+func TestTellLockGone(t *testing.T) {
+	r, base := first(t)
+	r.git("rm", "-q", "datasets/reviews/dataset.lock.json")
+	a := artifactOf(t, r.tell(review.Options{Base: base, Head: r.commit("no lock")}), "reviews")
+	if a.Verdict != report.Fail || !strings.Contains(a.Findings[0].Message, "its lock is gone") {
+		t.Errorf("%s: %+v", a.Verdict, a.Findings)
+	}
+	for _, s := range a.Stages {
+		if s.Verdict != report.Fail {
+			t.Errorf("what no lock names could enter %s: %s", s.Name, s.Verdict)
+		}
+	}
+	r, base = first(t)
+	r.write("datasets/reviews/dataset.lock.json", "<<<<<<< HEAD\n{}\n=======\n{}\n>>>>>>> other\n")
+	a = artifactOf(t, r.tell(review.Options{Base: base, Head: r.commit("a conflict")}), "reviews")
+	if a.Verdict != report.Fail || a.Findings[0].Location.File != "datasets/reviews/dataset.lock.json" || len(a.Stages) > 0 {
+		t.Errorf("a conflict: %s: %+v", a.Verdict, a.Findings)
+	}
+}
+
+// TestTellNamedDependent: a job for a model hears of the data that it is made
+// from, though it was not asked about them.
+func TestTellNamedDependent(t *testing.T) {
+	r, base := first(t)
+	r.write("datasets/reviews/train.csv", rows+"5,1\n")
+	r.waybill("push", "reviews")
+	s := r.tell(review.Options{Base: base, Head: r.commit("more rows"), Names: []string{"sentiment"}})
+	if len(s.Artifacts) != 1 || s.Artifacts[0].Name != "sentiment" || s.Artifacts[0].Change != review.Dependent {
+		t.Errorf("%+v", s.Artifacts)
 	}
 }

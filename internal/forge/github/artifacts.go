@@ -68,7 +68,7 @@ func (c *Client) DownloadArtifact(ctx context.Context, id, limit int64) ([]byte,
 			return data, nil
 		}
 		if attempt >= maxRetries || !worthRetrying(err) || ctx.Err() != nil {
-			return nil, fmt.Errorf("%s from %s: %w", k.what, clip(address.Host, 100), stripAddress(err))
+			return nil, fmt.Errorf("%s from %s: %w", k.what, clip(address.Host, 100), withoutAddress(err))
 		}
 		if err := c.sleep(ctx, backoff(attempt)); err != nil {
 			return nil, fmt.Errorf("%s: %w", k.what, err)
@@ -120,6 +120,7 @@ func (c *Client) download(ctx context.Context, address *url.URL, limit int64) ([
 		if len(via) >= 3 || req.URL.Scheme != address.Scheme {
 			return errors.New("it redirects too often, or to plain http")
 		}
+		req.Header.Del("Referer") // the address before, with its signature
 		return nil
 	}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
@@ -141,13 +142,4 @@ func (c *Client) download(ctx context.Context, address *url.URL, limit int64) ([
 		return nil, &tooLargeError{limit}
 	}
 	return readCapped(resp.Body, limit)
-}
-
-// stripAddress takes the address, with its signature, out of an error.
-func stripAddress(err error) error {
-	var u *url.Error
-	if errors.As(err, &u) {
-		return u.Err
-	}
-	return err
 }

@@ -58,7 +58,7 @@ func (w *wire) keep(req *http.Request, resp *http.Response, body []byte) {
 	if old := w.cache.entries[key]; old != nil {
 		w.cache.size -= len(old.body)
 	}
-	w.cache.entries[key] = &cached{etag: etag, header: resp.Header.Clone(), body: body}
+	w.cache.entries[key] = &cached{etag: etag, header: http.Header{"Link": resp.Header.Values("Link")}, body: body}
 	w.cache.size += len(body)
 }
 

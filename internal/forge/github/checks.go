@@ -41,12 +41,15 @@ func (c *Client) CreateCheckRun(ctx context.Context, run forge.CheckRun) (forge.
 	}
 	find := func(ctx context.Context) (forge.CheckRun, error) {
 		all, err := c.ListCheckRuns(ctx, run.HeadSHA, run.Name)
+		if err != nil {
+			return forge.CheckRun{}, err
+		}
 		for i := range all {
 			if all[i].ExternalID == run.ExternalID {
-				return all[i], err
+				return all[i], nil
 			}
 		}
-		return forge.CheckRun{}, errors.Join(err, &forge.NotFound{What: k.what})
+		return forge.CheckRun{}, absent(k)
 	}
 	made, err := createOnce(ctx, c, find, func(ctx context.Context) (forge.CheckRun, error) {
 		var answer github.CheckRun
@@ -95,7 +98,7 @@ func (c *Client) annotate(ctx context.Context, run forge.CheckRun, from int) err
 		find := func(ctx context.Context) (bool, error) {
 			n, err := c.annotations(ctx, run.ID)
 			if err == nil && (n < want || len(part) == 0) {
-				err = &forge.NotFound{What: k.what}
+				err = absent(k)
 			}
 			return true, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -52,8 +53,8 @@ type Client struct {
 	now         func() time.Time
 	sleep       func(context.Context, time.Duration) error
 
-	selfOnce sync.Mutex
-	self     forge.Account
+	selfMu sync.Mutex
+	self   forge.Account
 }
 
 var (
@@ -102,7 +103,7 @@ func baseURL(s string) (*url.URL, error) {
 	}
 	switch {
 	case u.Scheme == "https":
-	case u.Scheme == "http" && (u.Hostname() == "localhost" || strings.HasPrefix(u.Hostname(), "127.") || u.Hostname() == "::1"):
+	case u.Scheme == "http" && (u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback()):
 	default:
 		return nil, fmt.Errorf("GitHub client: the API's address begins with %q; the token is only sent over https", u.Scheme+":")
 	}

@@ -72,7 +72,7 @@ func (c *Client) findComment(ctx context.Context, k call, number int, body strin
 			return c.EditComment(ctx, all[i].ID, body)
 		}
 	}
-	return forge.Comment{}, &forge.NotFound{What: k.what}
+	return forge.Comment{}, absent(k)
 }
 
 func sameText(there, body string) bool {

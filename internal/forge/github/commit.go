@@ -58,14 +58,14 @@ func (c *Client) CommitFiles(ctx context.Context, branch, base string, files map
 		return "", err
 	}
 	if exists && head != base {
-		return "", c.moved(k, base)
+		return "", moved(k, head)
 	}
 	commit, err := c.commit(ctx, k, base, files, message)
 	if err != nil || commit == base && exists {
 		return commit, err
 	}
 	if exists {
-		return commit, c.forward(ctx, k, branch, commit)
+		return commit, c.forward(ctx, k, branch, base, commit)
 	}
 	return commit, c.newBranch(ctx, k, branch, commit)
 }
@@ -141,39 +141,40 @@ func (c *Client) entries(ctx context.Context, k call, files map[string][]byte) (
 
 // forward moves a branch that exists. Without force, GitHub answers 422 when
 // the commit does not descend from where the branch is by now.
-func (c *Client) forward(ctx context.Context, k call, branch, commit string) error {
+func (c *Client) forward(ctx context.Context, k call, branch, base, commit string) error {
 	body := map[string]any{"sha": commit, "force": false}
 	_, err := c.do(ctx, k, http.MethodPatch, c.path("git/refs/heads/")+escapePath(branch), body, nil)
-	return c.unlessMoved(ctx, k, branch, commit, err)
+	return c.unlessMoved(ctx, k, branch, base, commit, err)
 }
 
 func (c *Client) newBranch(ctx context.Context, k call, branch, commit string) error {
 	body := map[string]any{"ref": "refs/heads/" + branch, "sha": commit}
 	_, err := c.do(ctx, k, http.MethodPost, c.path("git/refs"), body, nil)
-	return c.unlessMoved(ctx, k, branch, commit, err)
+	return c.unlessMoved(ctx, k, branch, "", commit, err)
 }
 
 // unlessMoved looks where the branch is after a refusal: there already, because
-// the first answer was lost, or elsewhere, because somebody was faster.
-func (c *Client) unlessMoved(ctx context.Context, k call, branch, commit string, err error) error {
+// the first answer was lost, or elsewhere, because somebody was faster. Where it
+// is still at base, which is "" for a new branch, something else was refused.
+func (c *Client) unlessMoved(ctx context.Context, k call, branch, base, commit string, err error) error {
 	var refused *refusedError
 	if !errors.As(err, &refused) || refused.status != http.StatusUnprocessableEntity && refused.status != http.StatusConflict {
 		return err
 	}
 	head, readErr := c.BranchHead(ctx, branch)
 	switch {
-	case readErr != nil:
+	case readErr != nil, head == base:
 		return err // a rule of the repository refuses; GitHub's words say which
 	case head == commit:
 		return nil
 	case strings.Contains(strings.ToLower(refused.answer), "rule"):
 		return err
 	}
-	return fmt.Errorf("%w (%s)", c.moved(k, head), refused.answer)
+	return fmt.Errorf("%w (%s)", moved(k, head), refused.answer)
 }
 
-func (c *Client) moved(k call, at string) error {
-	return fmt.Errorf("%s: %w away from %s; fetch it and try again", k.what, forge.ErrMoved, at[:12])
+func moved(k call, head string) error {
+	return fmt.Errorf("%s: %w, to %s; fetch it and try again", k.what, forge.ErrMoved, head[:12])
 }
 
 // isPath tells whether s is a file's path in a tree: relative, clean, and not

@@ -3,7 +3,6 @@ package github
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -75,12 +74,15 @@ func (c *Client) CreateDeployment(ctx context.Context, d forge.Deployment) (forg
 	}
 	find := func(ctx context.Context) (forge.Deployment, error) {
 		all, err := c.Deployments(ctx, d.Environment, d.SHA)
+		if err != nil {
+			return forge.Deployment{}, err
+		}
 		for _, there := range all {
 			if there.Task == d.Task {
-				return there, err
+				return there, nil
 			}
 		}
-		return forge.Deployment{}, errors.Join(err, &forge.NotFound{What: k.what})
+		return forge.Deployment{}, absent(k)
 	}
 	return createOnce(ctx, c, find, func(ctx context.Context) (forge.Deployment, error) {
 		var answer deploymentAnswer
@@ -107,8 +109,8 @@ func (c *Client) DeploymentStatuses(ctx context.Context, id int64) ([]forge.Depl
 	return out, nil
 }
 
-// CreateDeploymentStatus adds a status to a deployment, unless its newest one
-// says the same already.
+// CreateDeploymentStatus adds a status to a deployment. After a lost answer, a
+// newest one that says the same is taken for it.
 func (c *Client) CreateDeploymentStatus(ctx context.Context, id int64, s forge.DeploymentStatus) (forge.DeploymentStatus, error) {
 	k := call{what: c.on("set deployment %d to %s", id, clip(s.State, 20)), needs: forge.ToCreateDeployments}
 	body := &github.DeploymentStatusRequest{
@@ -117,10 +119,13 @@ func (c *Client) CreateDeploymentStatus(ctx context.Context, id int64, s forge.D
 	}
 	find := func(ctx context.Context) (forge.DeploymentStatus, error) {
 		all, err := c.DeploymentStatuses(ctx, id)
-		if err == nil && len(all) > 0 && all[0].State == s.State && all[0].Description == *body.Description {
+		if err != nil {
+			return forge.DeploymentStatus{}, err
+		}
+		if len(all) > 0 && all[0].State == s.State && all[0].Description == *body.Description {
 			return all[0], nil
 		}
-		return forge.DeploymentStatus{}, errors.Join(err, &forge.NotFound{What: k.what})
+		return forge.DeploymentStatus{}, absent(k)
 	}
 	return createOnce(ctx, c, find, func(ctx context.Context) (forge.DeploymentStatus, error) {
 		var answer github.DeploymentStatus

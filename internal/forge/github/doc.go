@@ -59,6 +59,10 @@
 //	PATCH  /repos/O/R/git/refs/heads/BRANCH  force=false               CommitFiles
 //	GET    /repos/O/R/contents/PATH?ref=REF  (raw media type)          Contents
 //	GET    /repos/O/R/rules/branches/BRANCH                            BranchRules
+//	GET    /repos/O/R/rulesets?includes_parents=true                   TagRulesets
+//	GET    /repos/O/R/rulesets/ID                                      TagRulesets
+//	GET    /repos/O/R/actions/permissions/workflow                     WorkflowPermissions (admins)
+//	GET    /users/LOGIN                                                Account
 //	GET    /repos/O/R/environments                                     Environments
 //	GET    /repos/O/R/environments/NAME                                Environment
 //	GET    /repos/O/R/environments/NAME/deployment-branch-policies     Environment (custom policies)

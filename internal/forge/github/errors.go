@@ -1,11 +1,11 @@
 package github
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -31,10 +31,7 @@ func (c *Client) failed(k call, err error) error {
 	if errors.As(err, &twoFactor) {
 		return &forge.NotAllowed{What: k.what, Needs: string(k.needs), Status: http.StatusUnauthorized}
 	}
-	var u *url.Error
-	if errors.As(err, &u) { // it repeats method and address
-		err = u.Err
-	}
+	err = withoutAddress(err)
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &syntax) || errors.As(err, &kind) {
@@ -67,8 +64,6 @@ func refusal(k call, r *github.ErrorResponse) error {
 		return &forge.NotFound{What: k.what, Needs: needs}
 	case status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusNotFound:
 		return &forge.NotAllowed{What: k.what, Needs: needs, Status: status, Answer: answer}
-	case status == http.StatusGone && !write:
-		return &refusedError{k.what, status, answer + ": it has expired"}
 	}
 	return &refusedError{k.what, status, answer}
 }
@@ -77,7 +72,8 @@ func refusal(k call, r *github.ErrorResponse) error {
 // "issues=write; pull_requests=write", whose alternatives are separated by
 // semicolons (docs.github.com/rest/using-the-rest-api/troubleshooting-the-rest-api).
 // It returns the first in the words of a workflow, or needs when that is one
-// of them, or when the header says nothing.
+// of them, or when the header says nothing. metadata is left out: every token
+// may read it.
 func acceptedPermissions(header, needs string) string {
 	if len(header) > 500 {
 		return needs
@@ -90,6 +86,9 @@ func acceptedPermissions(header, needs string) string {
 			if !ok || !isWord(name) || !isWord(level) {
 				return needs
 			}
+			if name == "metadata" {
+				continue
+			}
 			lines = append(lines, strings.ReplaceAll(name, "_", "-")+": "+level)
 		}
 		all := strings.Join(lines, ", ")
@@ -100,7 +99,7 @@ func acceptedPermissions(header, needs string) string {
 			first = all
 		}
 	}
-	return first
+	return cmp.Or(first, needs)
 }
 
 func isWord(s string) bool {

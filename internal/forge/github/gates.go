@@ -188,7 +188,7 @@ func environment(k call, a *environmentAnswer) (forge.Environment, error) {
 // need not exist yet. It decodes them itself: go-github v60 refuses the whole
 // answer when it does not know one type of rule.
 func (c *Client) BranchRules(ctx context.Context, branch string) ([]forge.Rule, error) {
-	k := call{what: c.on("read the rules for branch %s", clip(branch, maxName)), needs: "metadata: read"}
+	k := call{what: c.on("read the rules for branch %s", clip(branch, maxName))}
 	if !isBranch(branch) {
 		return nil, fmt.Errorf("%s: that is no name of a branch", k.what)
 	}

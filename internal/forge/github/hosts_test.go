@@ -64,7 +64,9 @@ func TestTokenStaysHome(t *testing.T) {
 
 func TestRenamedRepository(t *testing.T) {
 	a := serve(t, map[string]http.HandlerFunc{
-		"GET /pulls/7":                func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/repositories/1/pulls/7", 301) },
+		"GET /pulls/7": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/repositories/1/pulls/7", http.StatusMovedPermanently)
+		},
 		"GET /repositories/1/pulls/7": gives(200, pull(7, "acme", "topic", shaA)),
 	})
 	if pr, err := a.client().PullRequest(ctx, 7); err != nil || pr.Number != 7 {

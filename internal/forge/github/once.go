@@ -12,7 +12,8 @@ import (
 
 // createOnce creates something whose request may not simply be repeated. When
 // an answer is lost it looks whether the thing is there before it tries again.
-// find returns ErrNotFound while it is not.
+// find returns an absentError while it is not; any other error, also a 404 of
+// the look itself, leaves the question open, and nothing is created then.
 func createOnce[T any](ctx context.Context, c *Client, find, create func(context.Context) (T, error)) (T, error) {
 	for attempt := 0; ; attempt++ {
 		out, err := create(ctx)
@@ -29,14 +30,23 @@ func createOnce[T any](ctx context.Context, c *Client, find, create func(context
 		if findErr == nil {
 			return there, nil
 		}
-		if !errors.Is(findErr, forge.ErrNotFound) {
-			return out, errors.Join(err, findErr)
+		var absent *absentError
+		if !errors.As(findErr, &absent) {
+			return out, fmt.Errorf("%w; nobody knows whether it was done: %w", err, findErr)
 		}
 		if !worthRetrying(lost.cause) {
 			return out, err
 		}
 	}
 }
+
+// absentError says that something is not in the list that was read: unlike
+// GitHub's 404, which is also what a token gets that may not look.
+type absentError struct{ *forge.NotFound }
+
+func (e *absentError) Unwrap() error { return e.NotFound }
+
+func absent(k call) error { return &absentError{&forge.NotFound{What: k.what}} }
 
 // sameName compares names of owners and repositories, in which case does not
 // count.

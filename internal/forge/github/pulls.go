@@ -57,7 +57,7 @@ func (c *Client) FindPullRequest(ctx context.Context, head, base string) (forge.
 		return forge.PullRequest{}, err
 	}
 	if len(found) == 0 {
-		return forge.PullRequest{}, &forge.NotFound{What: k.what}
+		return forge.PullRequest{}, absent(k)
 	}
 	return found[0], nil
 }

@@ -52,7 +52,7 @@ func (c *Client) Release(ctx context.Context, tag string) (forge.Release, error)
 			return release(k, &all[i])
 		}
 	}
-	return forge.Release{}, &forge.NotFound{What: k.what}
+	return forge.Release{}, absent(k)
 }
 
 // CreateRelease makes a draft, to which assets are uploaded before
@@ -149,7 +149,7 @@ func (c *Client) findAsset(ctx context.Context, k call, releaseID int64, name st
 			return a, nil
 		}
 	}
-	return forge.Asset{}, &forge.NotFound{What: k.what}
+	return forge.Asset{}, absent(k)
 }
 
 func release(k call, a *releaseAnswer) (forge.Release, error) {

@@ -44,8 +44,8 @@ func (c *Client) Repository(ctx context.Context) (forge.Repository, error) {
 // for those too: github-actions[bot] (id 41898282 on github.com), or the app's
 // bot. Where GraphQL is refused, GET /user is asked.
 func (c *Client) Self(ctx context.Context) (forge.Account, error) {
-	c.selfOnce.Lock()
-	defer c.selfOnce.Unlock()
+	c.selfMu.Lock()
+	defer c.selfMu.Unlock()
 	if c.self.ID != 0 {
 		return c.self, nil
 	}
@@ -64,7 +64,10 @@ func (c *Client) Self(ctx context.Context) (forge.Account, error) {
 	if err != nil || viewer.ID == 0 || viewer.Login == "" {
 		var u github.User
 		if _, userErr := c.do(ctx, k, http.MethodGet, "user", nil, &u); userErr != nil {
-			return forge.Account{}, errors.Join(err, userErr)
+			if err != nil {
+				return forge.Account{}, fmt.Errorf("%w; %w", err, userErr)
+			}
+			return forge.Account{}, userErr
 		}
 		viewer = account(&u)
 	}

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -74,11 +74,55 @@ func (c *Client) send(ctx context.Context, req *http.Request, out any) (*respons
 	case io.Writer:
 		_, err = io.Copy(out, resp.Body)
 	default:
-		if err = json.NewDecoder(resp.Body).Decode(out); errors.Is(err, io.EOF) {
-			err = nil // no answer at all: what it lacks is noticed
-		}
+		err = decode(resp.Body, out)
 	}
 	return answer, err
+}
+
+// maxElements is how many values the arrays of one answer may have in all. A
+// page of 100 of anything has some thousands; "null," would become a struct of
+// hundreds of bytes.
+const maxElements = 100_000
+
+func decode(body io.Reader, out any) error {
+	data, err := io.ReadAll(body) // capped by wire
+	switch {
+	case err != nil:
+		return err
+	case len(bytes.TrimSpace(data)) == 0:
+		return nil // no answer at all: what it lacks is noticed
+	case len(data) > 2*maxElements && elementsOf(data) > maxElements:
+		return fmt.Errorf("its lists have more than %d elements, the most that is read", maxElements)
+	}
+	return json.Unmarshal(data, out)
+}
+
+// elementsOf counts the values in the arrays of JSON.
+func elementsOf(data []byte) int {
+	n := 0
+	var within []byte // the open brackets
+	for i := 0; i < len(data); i++ {
+		switch b := data[i]; b {
+		case '"':
+			for i++; i < len(data) && data[i] != '"'; i++ {
+				if data[i] == '\\' {
+					i++
+				}
+			}
+		case '[', '{':
+			within = append(within, b)
+			if b == '[' {
+				n++
+			}
+		case ']', '}':
+			within = within[:max(0, len(within)-1)]
+		case ',':
+			if len(within) > 0 && within[len(within)-1] == '[' {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // nextPage reads the Link header (RFC 8288).

@@ -105,7 +105,10 @@ func (w *wire) checkRedirect(req *http.Request, via []*http.Request) error {
 	if !w.own(req.URL) {
 		return &foreignError{clip(req.URL.Host, 100)}
 	}
-	if len(via) >= 3 {
+	switch {
+	case req.Method != via[0].Method: // 301, 302 and 303 make net/http read instead, which would pass for the write
+		return fmt.Errorf("the API redirects a %s with %d, as when a repository was renamed; use its new name", via[0].Method, req.Response.StatusCode)
+	case len(via) >= 3:
 		return errors.New("the API redirects more than 3 times")
 	}
 	return nil
@@ -253,11 +256,18 @@ func backoff(attempt int) time.Duration {
 
 func rounded(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
 
-// reason is err without addresses, whose query may hold a signature.
-func reason(err error) string {
+// reason is err without addresses, in one line.
+func reason(err error) string { return clip(withoutAddress(err).Error(), 200) }
+
+// withoutAddress takes addresses, whose query may hold a signature, out of an
+// error of net/http: of the request, and of a redirect that it cannot read.
+func withoutAddress(err error) error {
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
 	}
-	return clip(err.Error(), 200)
+	if strings.HasPrefix(err.Error(), "failed to parse Location header") {
+		return errors.New("it redirects to what is no address")
+	}
+	return err
 }

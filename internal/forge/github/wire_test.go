@@ -216,8 +216,11 @@ func TestRefusals(t *testing.T) {
 	}{
 		{403, "", "pull-requests: write", `comment on pull request 7 of acme/reviews: 403 Resource not accessible by integration; the token needs "pull-requests: write" under permissions: in the workflow`},
 		{403, "issues=write; pull_requests=write", "pull-requests: write", `"pull-requests: write"`},
-		{403, "pull_requests=write; issues=write", "pull-requests: write", "forks and Dependabot"},
-		{403, "contents=write,workflows=write", "contents: write, workflows: write", `"contents: write, workflows: write"`},
+		{403, "pull_requests=write; issues=write", "pull-requests: write", "the token of a run for a fork may only read"},
+		{403, "contents=write,workflows=write", "contents: write, workflows: write", `"contents: write, workflows: write", which a workflow cannot give its own token: pass the token of a GitHub App`},
+		{403, "administration=read", "administration: read", `"administration: read", which a workflow cannot give its own token`},
+		{403, "metadata=read", "pull-requests: write", `"pull-requests: write" under permissions:`},
+		{403, "metadata=read,checks=read; contents=read", "checks: read", `"checks: read" under permissions:`},
 		{403, "evil=`rm -rf`", "pull-requests: write", `"pull-requests: write"`},
 		{404, "", "pull-requests: write", "404 Resource not accessible by integration: GitHub answers so also to a token that may not do it"},
 		{401, "", "pull-requests: write", "the token is wrong or has expired"},

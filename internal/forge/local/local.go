@@ -181,3 +181,18 @@ func (Forge) Contents(context.Context, string, string, int64) ([]byte, error) {
 func (Forge) Can(context.Context, forge.Permission, int) (bool, error) {
 	return false, none("find out what the token may do")
 }
+
+// TagRulesets answers forge.ErrNone.
+func (Forge) TagRulesets(context.Context) ([]forge.Ruleset, error) {
+	return nil, none("read the rulesets for tags")
+}
+
+// Account answers forge.ErrNone.
+func (Forge) Account(context.Context, string) (forge.Account, error) {
+	return forge.Account{}, none("read an account")
+}
+
+// WorkflowPermissions answers forge.ErrNone.
+func (Forge) WorkflowPermissions(context.Context) (forge.WorkflowPermissions, error) {
+	return forge.WorkflowPermissions{}, none("read the permissions of workflows")
+}

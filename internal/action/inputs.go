@@ -1,0 +1,142 @@
+package action
+
+import "slices"
+
+// Input is one input of an action: what action.yml declares, what the verb
+// reads and what docs/actions.md says. A test holds the three together.
+type Input struct {
+	Name string
+	// Default is what action.yml sets; "" where the verb decides.
+	Default string
+	// Doc is a sentence for users, in Markdown.
+	Doc string
+}
+
+// Output is one output of an action.
+type Output struct{ Name, Doc string }
+
+// verb is one action of the suite.
+type verb struct {
+	name, doc   string
+	permissions string // of the token, as a workflow writes them
+	inputs      []Input
+	outputs     []Output
+}
+
+// install are the inputs of every action that scripts/install.sh reads; no Go
+// code does.
+var install = []Input{
+	{"binary", "", "A waybill binary to use instead of the release that belongs to this action: for runners without a network. `WAYBILL_BINARY` in the environment does the same for a whole job. It is not verified."},
+	{"download-url", "", "Where releases are mirrored, in place of `https://github.com/waybill-dev/waybill/releases/download`. `WAYBILL_DOWNLOAD_URL` in the environment does the same for a whole job. What comes from there is verified all the same."},
+}
+
+var (
+	token     = Input{"token", "${{ github.token }}", "The token for the API of GitHub."}
+	names     = Input{"names", "", "Names of artifacts, on lines or between commas."}
+	directory = Input{"working-directory", ".", "Folder of the project, the one with `waybill.yaml`, in the workspace."}
+)
+
+var verbs = []verb{
+	{"setup", "Puts the waybill that belongs to this commit of the action on the `PATH` of later steps.", "contents: read", nil, []Output{
+		{"binary", "Path of the binary."},
+		{"version", "Version of the release, or `devel` where the binary was built from source or given."},
+	}},
+	{"check", "Checks what a pull request changes and tells the whole story in one comment, a check run, annotations and a summary.", "contents: read, pull-requests: write, checks: write, packages: read", []Input{
+		token,
+		named(names, "Names of artifacts to look at, on lines or between commas. Without any: what changed, and what depends on it."),
+		directory,
+		{"comment", "auto", "Write the comment: `auto` where the token may, `true` to fail where it may not, `false` never."},
+		{"check-run", "auto", "Write the check run: `auto`, `true` or `false`, as for `comment`."},
+		{"fail-on-inconclusive", "true", "Fail the step also when too little is known to decide. What is INCONCLUSIVE never promotes, whatever stands here."},
+		{"samples", "", "Rows of data in comments and reports: `none`, `masked` or `full`; at most what `report.samples` of the project allows."},
+		{"base", "", "Commit to compare with. Without it: what the event says, which for a pull request is the first parent of the merge commit."},
+		{"report-dir", "", "Folder for the report files. Without it: `waybill` in the runner's temporary folder."},
+	}, []Output{
+		{"verdict", "`PASS`, `FAIL` or `INCONCLUSIVE`."},
+		{"fail", "Number of findings that fail."},
+		{"inconclusive", "Number of findings that are inconclusive."},
+		{"warning", "Number of warnings."},
+		{"changed", "What changed, as a JSON list that a matrix can use."},
+		{"report", "Path of the story as JSON, the file that `actions/comment` reads."},
+		{"html", "Path of the report as one HTML file."},
+		{"sarif", "Path of the findings as SARIF."},
+		{"junit", "Path of the findings as JUnit XML."},
+		{"comment-url", "Where the comment is; empty if none was written."},
+		{"check-run-url", "Where the check run is; empty if none was written."},
+	}},
+	{"comment", "Writes the comment for a pull request from a fork, in a `workflow_run` workflow, from the report that the first workflow left. That report is taken for hostile.", "actions: read, pull-requests: write", []Input{
+		token,
+		{"artifact", "waybill-report", "Name of the workflow artifact that holds the report."},
+	}, []Output{
+		{"comment-url", "Where the comment is; empty if none was written."},
+		{"pull-request", "Number of the pull request."},
+		{"verdict", "The verdict that the run of the fork reported. It is not evidence."},
+	}},
+	{"push", "Pushes the bytes of artifacts to the registry and writes the lock back.", "contents: write, pull-requests: write, packages: write", []Input{
+		token,
+		named(names, "Names of artifacts to push, on lines or between commas. Without any: all."),
+		directory,
+		{"commit", "none", "How the lock comes back: `pull-request` opens or updates one, `branch` commits onto the branch, `none` leaves it in the workspace."},
+		{"branch", "", "Branch for the lock. Without it: for `pull-request` one named after the content, so that running again opens no second one; for `branch` the one that the workflow runs on."},
+		{"message", "", "Message of the commit. Without it: one that names what was pushed."},
+	}, []Output{
+		{"artifacts", "What was pushed, as a JSON list of name, content digest, digest and reference."},
+		{"digest", "Content digest, if exactly one artifact was pushed."},
+		{"changed", "`true` if a lock changed."},
+		{"commit", "The commit with the lock; empty if none was made."},
+		{"pull-request-url", "Where the pull request is; empty if there is none."},
+	}},
+	{"pull", "Fetches artifacts from the registry, verified, through a cache of the runner.", "contents: read, packages: read", []Input{
+		token,
+		named(names, "References to fetch, on lines or between commas: `sentiment@v1.2.0`, `sentiment#production`."),
+		directory,
+		{"dir", "", "Folder to put the files in; of several artifacts, each in a folder of its name there. Without it: where the manifests say."},
+		{"cache", "", "Folder of the cache, keyed by content digest and verified on every hit. Without it: `waybill-cache` in the runner's tool cache."},
+	}, []Output{
+		{"artifacts", "What was fetched, as a JSON list of name, version, content digest and path."},
+		{"path", "Folder of the files, if exactly one artifact was fetched."},
+		{"digest", "Content digest, if exactly one artifact was fetched."},
+		{"version", "Version, if exactly one artifact was fetched and it has one."},
+		{"cache-hit", "`true` if nothing that the cache keeps, which is files of 64 KiB and more, had to be fetched."},
+	}},
+}
+
+func named(i Input, doc string) Input {
+	i.Doc = doc
+	return i
+}
+
+// Verbs lists the actions of the suite in the order of docs/actions.md.
+func Verbs() []string {
+	var out []string
+	for _, v := range verbs {
+		out = append(out, v.name)
+	}
+	return out
+}
+
+// Inputs are the inputs that "waybill action VERB" reads, nil for a verb that
+// there is not.
+func Inputs(name string) []Input { return slices.Clone(find(name).inputs) }
+
+// Outputs are the outputs that "waybill action VERB" sets.
+func Outputs(name string) []Output { return slices.Clone(find(name).outputs) }
+
+// InstallInputs are the inputs that every action has for scripts/install.sh.
+func InstallInputs() []Input { return slices.Clone(install) }
+
+// VerbDoc is what an action does, in a sentence.
+func VerbDoc(name string) string { return find(name).doc }
+
+// Permissions are those that the token of an action needs to do all that it
+// can, in the form of a workflow's permissions; see docs/actions.md.
+func Permissions(name string) string { return find(name).permissions }
+
+func find(name string) verb {
+	for _, v := range verbs {
+		if v.name == name {
+			return v
+		}
+	}
+	return verb{}
+}

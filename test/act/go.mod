@@ -1,0 +1,12 @@
+module github.com/waybill-dev/waybill/test/act
+
+go 1.26.0
+
+require github.com/waybill-dev/waybill v0.0.0
+
+require (
+	github.com/opencontainers/go-digest v1.0.0 // indirect
+	github.com/opencontainers/image-spec v1.1.1 // indirect
+)
+
+replace github.com/waybill-dev/waybill => ../..
