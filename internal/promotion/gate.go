@@ -179,6 +179,10 @@ func (g *gate) requires() []report.Finding {
 	for _, group := range g.stage.Requires {
 		f := g.finding("promotion.requires")
 		f.Subject, f.Expected = g.stage.Name+" "+group, "PASS"
+		if !applies(g.a.Kind, group) {
+			out = append(out, notAbout(f, g.a.Kind, group))
+			continue
+		}
 		verdict := ""
 		if g.version.Evidence != nil {
 			verdict = g.version.Evidence.Verdicts[group]
@@ -197,6 +201,28 @@ func (g *gate) requires() []report.Finding {
 		out = append(out, f)
 	}
 	return out
+}
+
+// ofModels are the check groups that say something of models alone; those of
+// data say something of datasets alone. One list under requires: serves both
+// kinds.
+var ofModels = []string{report.GroupFiles, report.GroupSecurity, report.GroupInterface, report.GroupCard, report.GroupLicense, report.GroupEvaluation, report.GroupLineage}
+
+// applies tells whether checks of a group are about artifacts of a kind. Of an
+// unknown kind or group all are: what nobody judged does not pass.
+func applies(kind, group string) bool {
+	switch manifest.Kind(kind) {
+	case manifest.KindDataset:
+		return !slices.Contains(ofModels, group)
+	case manifest.KindModel:
+		return group != report.GroupData
+	}
+	return true
+}
+
+func notAbout(f report.Finding, kind, group string) report.Finding {
+	f.Expected, f.Message = "", fmt.Sprintf("the %s checks are not about a %s", group, strings.ToLower(kind))
+	return f
 }
 
 // compared decides again, against what the stages hold now, the gates of a model

@@ -13,6 +13,7 @@ import (
 // Content is what a plan is about.
 type Content struct {
 	Name   string
+	Kind   manifest.Kind
 	Digest ref.Digest
 	// Verdicts are those of the check groups as they are now. Content that has
 	// a version is judged by what was recorded with it.
@@ -35,7 +36,7 @@ type Planned struct {
 func Plan(policy *manifest.Project, state *ledger.State, now time.Time, c Content) []Planned {
 	a := state.Artifacts[c.Name]
 	if a == nil {
-		a = &ledger.Artifact{Name: c.Name}
+		a = &ledger.Artifact{Name: c.Name, Kind: string(c.Kind)}
 	}
 	version := a.ByContent(c.Digest)
 	registered := version != nil
@@ -68,6 +69,10 @@ func (g *gate) wouldRequire(verdicts map[string]report.Verdict) []report.Finding
 	for _, group := range g.stage.Requires {
 		f := g.finding("promotion.requires")
 		f.Subject, f.Expected, f.Observed = g.stage.Name+" "+group, string(report.Pass), string(verdicts[group])
+		if !applies(g.a.Kind, group) {
+			out = append(out, notAbout(f, g.a.Kind, group))
+			continue
+		}
 		switch verdicts[group] {
 		case report.Pass:
 			f.Message = fmt.Sprintf("the %s checks pass", group)

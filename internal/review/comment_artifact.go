@@ -38,7 +38,7 @@ func (c *comment) sections(l level, a *Artifact, list []report.Section) {
 func (c *comment) stages(a *Artifact) {
 	b := block{level: levelStages, noun: "stage", head: "\n**After the merge**\n\n| Stage | Now | Would enter | Gate | |\n|:--|:--|:--|:--|:--|\n"}
 	for _, s := range a.Stages {
-		gate, why := word(s.Verdict), []string{}
+		gate, why := enters(s.Verdict), []string{}
 		for _, k := range s.Conditions {
 			if k.Verdict != report.Pass || s.Would == "" {
 				why = append(why, inert(k.Message, maxMessage))
@@ -53,6 +53,15 @@ func (c *comment) stages(a *Artifact) {
 		b.rows = append(b.rows, "| "+inert(s.Name, maxName)+" | "+inert(orNothing(s.Now), maxName)+" | "+inert(s.Would, maxName)+" | "+gate+" | "+strings.Join(why, "<br>")+" |\n")
 	}
 	c.add(b)
+}
+
+// enters says what the gate of a stage would say. A version that is not there
+// yet has not failed: it was not in an earlier stage, say, or too short a time.
+func enters(v report.Verdict) string {
+	if v == report.Pass {
+		return word(v)
+	}
+	return "⏳ not yet"
 }
 
 func orNothing(s string) string {

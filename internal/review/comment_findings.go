@@ -57,7 +57,7 @@ func findingRow(f *report.Finding) string {
 		g.Observed = ""
 	}
 	g.Artifact = "" // the heading says it
-	if f.Artifact != "" && f.Group == report.GroupPromotion {
+	if f.Artifact != "" && (f.Group == report.GroupPromotion || f.Group == report.GroupPolicy) {
 		g.Artifact = f.Artifact
 	}
 	return render.MarkdownFinding(&g)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/forge"
@@ -109,7 +110,12 @@ func stick(ctx context.Context, f Forge, s *Story, o PublishOptions) (_ forge.Co
 		return *old, true, nil
 	case old != nil:
 		edited, err := f.EditComment(ctx, old.ID, body)
-		if !errors.Is(err, forge.ErrNotFound) || errors.Is(err, forge.ErrNotAllowed) {
+		if !errors.Is(err, forge.ErrNotFound) {
+			return edited, false, err
+		}
+		// Not allowed and not there look alike; the list tells them apart.
+		again, listErr := f.Comments(ctx, o.PullRequest)
+		if listErr != nil || slices.ContainsFunc(again, func(c forge.Comment) bool { return c.ID == old.ID }) {
 			return edited, false, err
 		}
 	case s.empty():

@@ -45,8 +45,12 @@ func (h *host) EditComment(_ context.Context, id int64, body string) (forge.Comm
 	if h.writes++; h.deny != nil {
 		return forge.Comment{}, h.deny
 	}
+	if h.deleted != 0 { // and GitHub says what it says of one that may not be written
+		h.comments = slices.DeleteFunc(h.comments, func(c forge.Comment) bool { return c.ID == h.deleted })
+		return forge.Comment{}, &forge.NotAllowed{Needs: "pull-requests: write", Status: 404}
+	}
 	for i := range h.comments {
-		if h.comments[i].ID == id && id != h.deleted {
+		if h.comments[i].ID == id {
 			h.comments[i].Body = body
 			return h.comments[i], nil
 		}
@@ -150,9 +154,8 @@ func TestPublishNothing(t *testing.T) {
 
 func TestPublishDeletedMeanwhile(t *testing.T) {
 	h := &host{self: bot, deleted: 5, comments: []forge.Comment{{ID: 5, Author: bot, Body: CommentOptions{}.Mark() + "\nold"}}}
-	publish(t, h, dataFailure())
-	if len(h.comments) != 2 {
-		t.Errorf("%d comments", len(h.comments))
+	if out, notes := publish(t, h, dataFailure()); len(h.comments) != 1 || out.CommentURL != "created" || len(notes) != 0 {
+		t.Errorf("%d comments, %+v, %+v", len(h.comments), out, notes)
 	}
 }
 

@@ -305,7 +305,7 @@ func (t *teller) stages(a *Artifact) {
 		return
 	}
 	unlocked := slices.ContainsFunc(a.Findings, func(f report.Finding) bool { return f.Check == "lock.current" && f.Verdict != report.Pass })
-	c := promotion.Content{Name: a.Name, Digest: a.To, Verdicts: report.New(slices.Clone(a.Findings)).ByGroup()}
+	c := promotion.Content{Name: a.Name, Kind: manifest.Kind(a.Kind), Digest: a.To, Verdicts: report.New(slices.Clone(a.Findings)).ByGroup()}
 	for _, p := range promotion.Plan(t.policy, t.state, t.w.Now(), c) {
 		s := Stage{Name: p.Stage, Would: p.Would.String(), Verdict: p.Report.Verdict, Conditions: []Condition{}}
 		if !p.Now.IsZero() {
