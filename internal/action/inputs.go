@@ -56,7 +56,7 @@ var verbs = []verb{
 		{"fail", "Number of findings that fail."},
 		{"inconclusive", "Number of findings that are inconclusive."},
 		{"warning", "Number of warnings."},
-		{"changed", "What changed, as a JSON list that a matrix can use."},
+		{"changed", "What changed, as a JSON list for a matrix: of each artifact `name`, `kind`, `path`, and `change`, which is `added`, `changed`, `removed` or `dependent`."},
 		{"report", "Path of the story as JSON, the file that `actions/comment` reads."},
 		{"html", "Path of the report as one HTML file."},
 		{"sarif", "Path of the findings as SARIF."},

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/doctor"
-	"github.com/waybill-dev/waybill/internal/forge"
 	"github.com/waybill-dev/waybill/internal/forge/github"
 	"github.com/waybill-dev/waybill/internal/forge/github/githubtest"
 	"github.com/waybill-dev/waybill/internal/manifest"
@@ -28,26 +27,18 @@ stages:
     approvals: {required: 1, from: [leads]}
 `
 
-// asked is a client whose answer about workflows, which the fake GitHub does
-// not have, is told.
-type asked struct {
-	*github.Client
-	permissions *forge.WorkflowPermissions
-}
+// What the token may read: a workflow's, and an admin's.
+var (
+	asWorkflow = githubtest.Token{Permissions: map[string]string{"contents": "read", "actions": "read"}}
+	asAdmin    = githubtest.Token{Permissions: map[string]string{"contents": "read", "actions": "read", "administration": "read"}}
+)
 
-func (a asked) WorkflowPermissions(ctx context.Context) (forge.WorkflowPermissions, error) {
-	if a.permissions == nil {
-		return a.Client.WorkflowPermissions(ctx)
-	}
-	return *a.permissions, nil
-}
-
-func settingsOf(t *testing.T, set func(gh *githubtest.Server, repo *githubtest.Repository), permissions *forge.WorkflowPermissions) *report.Report {
+func settingsOf(t *testing.T, set func(gh *githubtest.Server, repo *githubtest.Repository), token githubtest.Token) *report.Report {
 	t.Helper()
 	gh := githubtest.New(t)
 	repo := gh.Repository("acme", "reviews")
 	repo.Commit("main", "start", map[string]string{"README.md": "x"})
-	gh.AddToken("t", githubtest.Token{Permissions: map[string]string{"contents": "read", "actions": "read"}})
+	gh.AddToken("t", token)
 	if set != nil {
 		set(gh, repo)
 	}
@@ -65,7 +56,7 @@ func settingsOf(t *testing.T, set func(gh *githubtest.Server, repo *githubtest.R
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := doctor.Settings(t.Context(), asked{client, permissions}, project, "waybill/ledger")
+	r, err := doctor.Settings(t.Context(), client, project, "waybill/ledger")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,14 +93,16 @@ func failing(r *report.Report) string {
 }
 
 func TestSettingsAsTheyShouldBe(t *testing.T) {
-	r := settingsOf(t, wellSet, &forge.WorkflowPermissions{MayOpenPulls: true})
+	r := settingsOf(t, wellSet, asAdmin)
 	if r.Verdict != report.Pass || strings.Count(failing(r), "\n") != 1 || !strings.Contains(failing(r), "info forge.packages") {
 		t.Errorf("verdict %s; all but the remark on packages should pass:\n%s", r.Verdict, failing(r))
 	}
 }
 
 func TestSettingsOfANewRepository(t *testing.T) {
-	r := settingsOf(t, nil, &forge.WorkflowPermissions{Write: true})
+	r := settingsOf(t, func(_ *githubtest.Server, repo *githubtest.Repository) {
+		repo.TokenWrites, repo.TokenMayOpenPulls = true, false
+	}, asAdmin)
 	got := failing(r)
 	for _, want := range []string{
 		"error forge.ledger: the branch waybill/ledger can be deleted and rewritten",
@@ -146,7 +139,7 @@ func TestSettingsOfEnvironments(t *testing.T) {
 			r := settingsOf(t, func(_ *githubtest.Server, repo *githubtest.Repository) {
 				c.environment.Name = "prod's"
 				repo.AddEnvironment(c.environment)
-			}, nil)
+			}, asWorkflow)
 			if got := failing(r); !strings.Contains(got, c.want) {
 				t.Errorf("%q is missing in\n%s", c.want, got)
 			}
@@ -157,13 +150,13 @@ func TestSettingsOfEnvironments(t *testing.T) {
 func TestSettingsOfPeople(t *testing.T) {
 	r := settingsOf(t, func(gh *githubtest.Server, repo *githubtest.Repository) {
 		gh.Fail("GET /users/ada-lead", githubtest.Fault{Status: 404})
-	}, nil)
+	}, asWorkflow)
 	if got := failing(r); !strings.Contains(got, "nobody has the login ada-lead of people.leads") {
 		t.Errorf("got\n%s", got)
 	}
 	r = settingsOf(t, func(gh *githubtest.Server, _ *githubtest.Repository) {
 		gh.AddUser(githubtest.User{Login: "ada-lead", ID: 666})
-	}, nil)
+	}, asWorkflow)
 	if got := failing(r); !strings.Contains(got, "error forge.people: people.leads gives ada-lead the id 583231, but that login has the id 666") {
 		t.Errorf("got\n%s", got)
 	}
@@ -176,7 +169,7 @@ func TestSettingsUnread(t *testing.T) {
 		for _, match := range []string{"GET /repos/*/*/rules/**", "GET /repos/*/*/rulesets", "GET /repos/*/*/environments/**", "GET /users/*"} {
 			gh.Fail(match, githubtest.Fault{Status: 403, Message: "Resource not accessible by integration"})
 		}
-	}, nil)
+	}, asWorkflow)
 	got := failing(r)
 	if r.Verdict != report.Pass || strings.Contains(got, "error ") || strings.Contains(got, "warning ") || strings.Count(got, "could not be read") != 6 {
 		t.Errorf("verdict %s\n%s", r.Verdict, got)
@@ -194,7 +187,7 @@ func TestTagRulesThatDoNotHold(t *testing.T) {
 		"of branch": {Target: "branch", Include: []string{"~ALL"}, Rules: rules("deletion", "update", "non_fast_forward")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := settingsOf(t, func(_ *githubtest.Server, repo *githubtest.Repository) { repo.AddRuleset(set) }, nil)
+			r := settingsOf(t, func(_ *githubtest.Server, repo *githubtest.Repository) { repo.AddRuleset(set) }, asWorkflow)
 			if !strings.Contains(failing(r), "forge.tags") {
 				t.Errorf("the tags pass for kept:\n%s", failing(r))
 			}

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/render"
 	"github.com/waybill-dev/waybill/internal/report"
@@ -200,7 +201,7 @@ func what(a *Artifact) string {
 	case a.Change == Dependent:
 		return "because " + some(a.Because, 3) + " changed"
 	case a.Change == Changed && len(a.Parts) > 0:
-		return some(a.Parts, 6)
+		return some(a.partWords(), 6)
 	}
 	return string(a.Change)
 }
@@ -235,4 +236,23 @@ func (c *comment) chart() {
 	}
 	c.add(block{level: levelChart, noun: "chart", rows: []string{"\n<details><summary>What is made from what</summary>\n\n```mermaid\nflowchart LR\n" +
 		strings.Join(lines, "") + "```\n\n</details>\n"}})
+}
+
+// partWords names what changed as a reader thinks of it: a lock of other content
+// is other data, or other weights; the files that match are the same again.
+func (a *Artifact) partWords() []string {
+	if a.From == "" || a.To == "" || a.From == a.To {
+		return a.Parts
+	}
+	content := "weights"
+	if a.Kind == string(manifest.KindDataset) {
+		content = "data"
+	}
+	out := []string{content}
+	for _, p := range a.Parts {
+		if p != PartLock && p != PartFiles {
+			out = append(out, p)
+		}
+	}
+	return out
 }

@@ -85,6 +85,7 @@ func TestContract(t *testing.T) {
 			f.files()
 			f.gates()
 			f.releases()
+			f.settings()
 			f.raw()
 			for path, item := range f.v.doc.Paths.Map() {
 				for method := range item.Operations() {

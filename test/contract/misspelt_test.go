@@ -12,6 +12,7 @@ import (
 
 // TestMisspelt shows that the contract can be broken, and that it is noticed.
 func TestMisspelt(t *testing.T) {
+	// What the fake refuses is not compared, and would show nothing.
 	send := func(t *testing.T, method, path, body string, options ...githubtest.Option) string {
 		f := newFixture(t, "api.github.com", options...)
 		path = strings.NewReplacer("{pr}", fmt.Sprint(f.pr.Number), "{sha}", f.pr.HeadSHA).Replace(path)
@@ -24,13 +25,16 @@ func TestMisspelt(t *testing.T) {
 			t.Fatal(err)
 		}
 		answer.Body.Close()
+		if answer.StatusCode >= 300 {
+			t.Errorf("the fake answered %d", answer.StatusCode)
+		}
 		return strings.Join(f.v.take(), "\n")
 	}
 	for _, c := range []struct{ name, method, path, body, want string }{
 		{"good", "POST", "/check-runs", `{"name":"w","head_sha":"{sha}","details_url":"https://example.com"}`, ``},
 		{"key", "POST", "/check-runs", `{"name":"w","head_sha":"{sha}","detail_url":"https://example.com"}`, `request: key ".detail_url" is not described`},
 		{"nested key", "POST", "/check-runs", `{"name":"w","head_sha":"{sha}","output":{"title":"t","summary":"s","txt":""}}`, `key ".output.txt"`},
-		{"type", "POST", "/check-runs", `{"name":"w","head_sha":"{sha}","output":{"title":"t","summary":"s","annotations":{}}}`, ``},
+		{"type", "POST", "/check-runs", `{"name":"w","head_sha":"{sha}","output":{"title":"t","summary":"s","images":{}}}`, `request: request body has an error`},
 		{"parameter", "GET", "/commits/{sha}/check-runs?checkname=w", ``, `parameter "checkname" is not described`},
 		{"value of a parameter", "GET", "/pulls?state=opened", ``, `request: parameter "state"`},
 	} {

@@ -28,6 +28,7 @@ func (f *fixture) raw() {
 	}{
 		{"GET", "/user", 200, nil},
 		{"GET", "/users/octocat", 200, nil},
+		{"GET", "/user/583231", 200, nil},
 		{"GET", fmt.Sprintf("/issues/comments/%d", comment.ID), 200, nil},
 		{"PATCH", fmt.Sprintf("/pulls/%d", f.pr.Number), 200, map[string]any{"title": "Better"}},
 		{"GET", "/commits/" + f.pr.HeadSHA + "/pulls", 200, nil},
@@ -49,7 +50,7 @@ func (f *fixture) raw() {
 		{"GET", fmt.Sprintf("/actions/runs/%d", f.run.ID), 200, nil},
 		{"GET", "/actions/artifacts?name=report", 200, nil},
 		{"GET", fmt.Sprintf("/actions/artifacts/%d", f.zip.ID), 200, nil},
-		{"GET", "/rulesets", 200, nil},
+		{"GET", "/rulesets?targets=branch,push", 200, nil},
 		{"GET", fmt.Sprintf("/rulesets/%d", f.rules), 200, nil},
 		// Refusals have their shape too.
 		{"GET", "/pulls/999", 404, nil},

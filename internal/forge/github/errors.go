@@ -40,6 +40,12 @@ func (c *Client) failed(k call, err error) error {
 	return fmt.Errorf("%s: %w", k.what, err)
 }
 
+// isOutage tells errors that pass from answers.
+func isOutage(err error) bool {
+	var limited *forge.RateLimited
+	return err != nil && !errors.Is(err, forge.ErrNotAllowed) && !isNotFound(err) && (errors.As(err, &limited) || worthRetrying(err))
+}
+
 // refusedError is an answer of 4xx that is neither about permissions nor existence.
 type refusedError struct {
 	what   string

@@ -109,6 +109,46 @@ func TestSelf(t *testing.T) {
 	}
 }
 
+// TestSelfUnknown: only what both refuse is not allowed. Most tokens are refused
+// by GET /user, which says nothing while GraphQL is down.
+func TestSelfUnknown(t *testing.T) {
+	down, refused := raw(503, ""), raw(403, `{"message":"Resource not accessible by integration"}`)
+	for _, c := range []struct {
+		name          string
+		graphQL, user http.HandlerFunc
+		notAllowed    bool
+		want          string
+	}{
+		{"refused twice", refused, refused, true, "403"},
+		{"GraphQL is down", down, refused, false, "503"},
+		{"GraphQL is down, and there is no GET /user", down, raw(404, "{}"), false, "503"},
+		{"GraphQL does not answer", cutOff, refused, false, "EOF"},
+		{"GraphQL's limit is reached", rateLimited, refused, false, "rate limit"},
+		{"GET /user is down", refused, down, false, "503"},
+		{"all is down", down, down, false, "503"},
+		{"there is no GraphQL", raw(410, `{"message":"Gone"}`), refused, true, "410"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := serve(t, map[string]http.HandlerFunc{"POST /graphql": c.graphQL, "GET /user": c.user})
+			_, err := a.client().Self(ctx)
+			wants(t, err, "read which account the token belongs to", c.want)
+			if errors.Is(err, forge.ErrNotAllowed) != c.notAllowed || errors.Is(err, forge.ErrNotFound) {
+				t.Errorf("got %v; not allowed should be %t", err, c.notAllowed)
+			}
+		})
+	}
+	a := serve(t, map[string]http.HandlerFunc{"POST /graphql": down, "GET /user": gives(200, user("octocat", 583231))})
+	if self, err := a.client().Self(ctx); err != nil || self.ID != 583231 {
+		t.Errorf("got %+v, %v while only GraphQL is down", self, err)
+	}
+}
+
+// rateLimited would have us wait longer than we do.
+func rateLimited(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Retry-After", "86400")
+	answer(w, http.StatusForbidden, object{"message": "You have exceeded a secondary rate limit."})
+}
+
 func TestCreatePullRequestOnce(t *testing.T) {
 	there := gives(200, []object{pull(3, "acme", "other", shaA), pull(4, "acme", "waybill/lock", shaA)})
 	for name, post := range map[string]http.HandlerFunc{

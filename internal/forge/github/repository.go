@@ -42,7 +42,7 @@ func (c *Client) Repository(ctx context.Context) (forge.Repository, error) {
 // GET /user is refused to a workflow's token and to tokens of an app's
 // installation, because no user stands behind them. GraphQL's viewer answers
 // for those too: github-actions[bot] (id 41898282 on github.com), or the app's
-// bot. Where GraphQL is refused, GET /user is asked.
+// bot. Where GraphQL does not tell, GET /user is asked.
 func (c *Client) Self(ctx context.Context) (forge.Account, error) {
 	c.selfMu.Lock()
 	defer c.selfMu.Unlock()
@@ -64,10 +64,7 @@ func (c *Client) Self(ctx context.Context) (forge.Account, error) {
 	if err != nil || viewer.ID == 0 || viewer.Login == "" {
 		var u github.User
 		if _, userErr := c.do(ctx, k, http.MethodGet, "user", nil, &u); userErr != nil {
-			if err != nil {
-				return forge.Account{}, fmt.Errorf("%w; %w", err, userErr)
-			}
-			return forge.Account{}, userErr
+			return forge.Account{}, unknownSelf(err, userErr)
 		}
 		viewer = account(&u)
 	}
@@ -76,6 +73,19 @@ func (c *Client) Self(ctx context.Context) (forge.Account, error) {
 	}
 	c.self = viewer
 	return viewer, nil
+}
+
+// unknownSelf is what is told when neither GraphQL nor GET /user does. An outage
+// of one outweighs the refusal of the other, which is what most tokens get from
+// one of them: whether the token may ask is not known, and trying again helps.
+func unknownSelf(graphQL, user error) error {
+	switch {
+	case graphQL == nil || isOutage(user) && errors.Is(graphQL, forge.ErrNotAllowed):
+		return user
+	case isOutage(graphQL) && (errors.Is(user, forge.ErrNotAllowed) || isNotFound(user)):
+		return graphQL
+	}
+	return fmt.Errorf("%w; %w", graphQL, user)
 }
 
 // Contents reads a file at a commit, branch or tag ("" is the default branch),

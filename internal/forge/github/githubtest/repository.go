@@ -8,7 +8,7 @@ import (
 )
 
 // Repository is a repository with all that belongs to it. Its exported fields
-// may be set before the first request.
+// may be set while no request is being answered.
 type Repository struct {
 	ID            int64
 	Owner, Name   string
@@ -17,6 +17,9 @@ type Repository struct {
 	// TokenMayOpenPulls is the setting "Allow GitHub Actions to create and
 	// approve pull requests".
 	TokenMayOpenPulls bool
+	// TokenWrites is the setting "Read and write permissions" for workflows that
+	// do not say which they need.
+	TokenWrites bool
 	// ImmutableReleases makes releases immutable when they are published.
 	ImmutableReleases bool
 	// TokenBypassesRules lets every token push to branches with rulesets.
@@ -172,6 +175,7 @@ func (r *Repository) visibility() string {
 func accountRoutes() []route {
 	return []route{
 		{"GET /user", "", false, getUser},
+		{"GET /user/{account_id}", "", false, getUserByID},
 		{"GET /users/{username}", "", false, getUserByName},
 		{"POST /graphql", "", false, graphQL},
 		{"GET " + repo, "metadata:read", true, getRepository},
@@ -195,6 +199,19 @@ func getUserByName(c *call) (int, any, *problem) {
 		return 0, nil, notFound()
 	}
 	return http.StatusOK, c.publicJSON(u), nil
+}
+
+func getUserByID(c *call) (int, any, *problem) {
+	id, p := c.id("account_id")
+	if p != nil {
+		return 0, nil, p
+	}
+	for _, u := range c.users {
+		if u.ID == id {
+			return http.StatusOK, c.publicJSON(u), nil
+		}
+	}
+	return 0, nil, notFound()
 }
 
 func (c *call) publicJSON(u *User) object {

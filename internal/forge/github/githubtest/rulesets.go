@@ -80,8 +80,15 @@ func (c *call) rulesetJSON(s *ruleset) object {
 	}
 }
 
+// listRulesets knows the parameter targets, such as "branch,tag".
 func listRulesets(c *call) (int, any, *problem) {
-	return http.StatusOK, page(c, c.repo.rulesets, c.rulesetJSON), nil
+	found := c.repo.rulesets
+	if targets := c.req.URL.Query().Get("targets"); targets != "" {
+		found = slices.DeleteFunc(slices.Clone(found), func(s *ruleset) bool {
+			return !slices.Contains(strings.Split(targets, ","), s.target)
+		})
+	}
+	return http.StatusOK, page(c, found, c.rulesetJSON), nil
 }
 
 func getRuleset(c *call) (int, any, *problem) {

@@ -85,6 +85,7 @@ func (r *Repository) Expire(artifact int64) {
 func runRoutes() []route {
 	const read, write = "actions:read", "actions:write"
 	return []route{
+		{"GET " + repo + "/actions/permissions/workflow", "administration:read", false, getWorkflowPermissions},
 		{"GET " + repo + "/actions/runs/{id}", read, false, getRun},
 		{"GET " + repo + "/actions/runs/{id}/artifacts", read, false, listRunArtifacts},
 		{"GET " + repo + "/actions/artifacts", read, false, listArtifacts},
@@ -253,4 +254,13 @@ func (s *Server) serveBlob(w http.ResponseWriter, req *http.Request) {
 		}
 	}
 	http.NotFound(w, req)
+}
+
+// getWorkflowPermissions is for admins only, whatever the visibility.
+func getWorkflowPermissions(c *call) (int, any, *problem) {
+	level := "read"
+	if c.repo.TokenWrites {
+		level = "write"
+	}
+	return http.StatusOK, object{"default_workflow_permissions": level, "can_approve_pull_request_reviews": c.repo.TokenMayOpenPulls}, nil
 }
