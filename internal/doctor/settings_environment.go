@@ -36,7 +36,7 @@ func (s *settings) environment(stage manifest.Stage) {
 		}
 		s.add(checkEnvironment, name+" reviewers", severity, report.Fail,
 			fmt.Sprintf("the environment %s of the stage %s asks nobody: its review cannot count as an approval", name, stage.Name),
-			page+": required reviewers (of private repositories only on GitHub Enterprise; else approvals are given with waybill approve)")
+			page+": required reviewers (of private repositories only on GitHub Enterprise)")
 	} else if !e.PreventSelfReview {
 		s.add(checkEnvironment, name+" self-review", report.Warning, report.Fail,
 			fmt.Sprintf("whoever starts a run may approve it in the environment %s", name), page+": prevent self-review")
