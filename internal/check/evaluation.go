@@ -114,7 +114,7 @@ func (e *evaluation) env(why *cannot) evalcheck.Env {
 // alone, not the weights. There are no findings when nothing is compared.
 func Compared(ctx context.Context, w *workspace.Workspace, what workspace.Resolved) ([]report.Finding, error) {
 	e := &evaluation{w: w, scratch: &scratch{}, pairs: map[string]*paired{}}
-	a, lock, err := e.lockOf(what)
+	a, lock, err := e.lockOf(ctx, what)
 	if err != nil {
 		return nil, err
 	}

@@ -128,7 +128,7 @@ func (e *evaluation) fromTree(ctx context.Context, s *testSet, r ref.Reference) 
 
 // fromRegistry takes a version of the dataset.
 func (e *evaluation) fromRegistry(ctx context.Context, s *testSet, what workspace.Resolved, split string) error {
-	d, lock, err := e.lockOf(what)
+	d, lock, err := e.lockOf(ctx, what)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (e *evaluation) fromRegistry(ctx context.Context, s *testSet, what workspac
 
 // lockOf is the manifest and lock of a version: at the commit of its
 // registration or, when it is not registered, in the working tree.
-func (e *evaluation) lockOf(what workspace.Resolved) (*manifest.Artifact, *manifest.Lock, error) {
+func (e *evaluation) lockOf(ctx context.Context, what workspace.Resolved) (*manifest.Artifact, *manifest.Lock, error) {
 	if what.Commit == "" {
 		d, err := e.w.Artifact(what.Name)
 		if err != nil {
@@ -150,11 +150,30 @@ func (e *evaluation) lockOf(what workspace.Resolved) (*manifest.Artifact, *manif
 		return d, lock, err
 	}
 	d, err := e.w.ArtifactAt(what.Commit, what.Name)
-	if err != nil {
-		return nil, nil, err
+	if err != nil { // a shallow clone, as jobs have them, lacks the commit
+		if fetchErr := e.bring(ctx, what.Commit); fetchErr != nil {
+			return nil, nil, fmt.Errorf("%w; %w", err, fetchErr)
+		}
+		if d, err = e.w.ArtifactAt(what.Commit, what.Name); err != nil {
+			return nil, nil, err
+		}
 	}
 	lock, err := e.w.LockAt(what.Commit, d)
 	return d, lock, err
+}
+
+// bring fetches the files of one commit, without history. Nothing of the clone
+// changes.
+func (e *evaluation) bring(ctx context.Context, commit string) error {
+	remote, err := e.w.Repo.Remote(ctx)
+	if err != nil {
+		return err
+	}
+	_, branch, err := remote.DefaultCommit(ctx)
+	if err != nil {
+		return err
+	}
+	return remote.FetchCommit(ctx, commit, branch)
 }
 
 // pull fetches the tables of one split, verified.
@@ -233,7 +252,7 @@ func (e *evaluation) baseline(ctx context.Context, r ref.Reference, set *testSet
 	if o.itself {
 		return o, nil
 	}
-	a, lock, err := e.lockOf(what)
+	a, lock, err := e.lockOf(ctx, what)
 	if err != nil {
 		return nil, cannotf("fetch the history of the default branch: \"git fetch --unshallow\", in a workflow actions/checkout with fetch-depth: 0", "the manifest of %s cannot be read: %v", o.name, err)
 	}
@@ -316,7 +335,7 @@ func (e *evaluation) otherRows(ctx context.Context, o *other, bound ref.Digest, 
 		return nil, err
 	}
 	if what, err := e.w.Resolve(ctx, l, ref.Reference{Name: use.Ref.Name, Digest: bound}); err == nil {
-		if _, lock, err := e.lockOf(what); err == nil {
+		if _, lock, err := e.lockOf(ctx, what); err == nil {
 			if was.rows, err = rowsOf(lock, use.Ref.Split); err != nil {
 				return nil, err
 			}
