@@ -27,7 +27,10 @@ require (
 	oras.land/oras-go/v2 v2.7.0
 )
 
-require github.com/google/go-querystring v1.1.0 // indirect
+require (
+	github.com/google/go-querystring v1.1.0 // indirect
+	github.com/hiddeco/sshsig v0.2.0 // indirect
+)
 
 require (
 	github.com/Microsoft/go-winio v0.6.2 // indirect

@@ -56,8 +56,9 @@ type PullRequest struct {
 	Fork        bool // the head is in another repository than the base, or in none any more
 	Draft       bool
 	Merged      bool
-	MergeCommit string // while open: the trial merge, "" when there is none
-	URL         string // for people
+	MergeCommit string  // when merged, what it became on the base; while open the trial merge, "" when there is none
+	MergedBy    Account // ID 0 while open, and in lists
+	URL         string  // for people
 }
 
 // NewPullRequest is what a pull request is opened with.

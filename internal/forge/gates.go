@@ -94,3 +94,49 @@ type DeploymentStatus struct {
 	Creator        Account
 	Created        time.Time
 }
+
+// Run is a workflow run, as the forge knows it.
+type Run struct {
+	ID, Attempt        int64
+	Event              string // workflow_dispatch, push, …
+	Status, Conclusion string
+	Path               string // of the workflow's file: .github/workflows/promote.yml
+	HeadBranch         string // branch or tag that it runs on
+	HeadSHA            string
+	// Repository and HeadRepository are OWNER/NAME; they differ for a run about a
+	// fork. HeadRepository is "" where it was deleted.
+	Repository, HeadRepository string
+	Actor                      Account // who started the first attempt; ID 0 where the forge does not say
+	TriggeringActor            Account // who started this one
+	Created                    time.Time
+	Started                    time.Time // of this attempt
+	URL                        string    // for people
+}
+
+// Values of Review.State that count.
+const (
+	ReviewApproved  = "APPROVED"
+	ReviewChanges   = "CHANGES_REQUESTED"
+	ReviewDismissed = "DISMISSED"
+	ReviewCommented = "COMMENTED"
+)
+
+// Review is what somebody said of a pull request as it was at a commit.
+type Review struct {
+	ID        int64
+	User      Account
+	State     string
+	Commit    string // "" where it is gone
+	Submitted time.Time
+	URL       string
+}
+
+// Commit is one with the accounts that the forge takes its people for.
+type Commit struct {
+	SHA               string
+	Author, Committer Account // ID 0: the forge knows no account of that address
+	AuthorEmail       string
+	CommitterEmail    string
+	Message           string
+	Parents           []string
+}

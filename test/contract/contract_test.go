@@ -84,6 +84,9 @@ func TestContract(t *testing.T) {
 			f.checkRuns()
 			f.files()
 			f.gates()
+			f.history()
+			f.runs()
+			f.updates()
 			f.releases()
 			f.settings()
 			f.raw()
@@ -240,10 +243,17 @@ func (f *fixture) releases() {
 	ctx, c := context.Background(), f.client
 	r, err := c.CreateRelease(ctx, forge.Release{Tag: "m@v1.0.0", Target: f.base, Name: "m 1.0.0", Body: "b"})
 	f.checked("CreateRelease", err)
+	_, err = c.UpdateDraft(ctx, r.ID, forge.Release{Tag: "m@v1.0.0", Target: f.base, Name: "m 1.0.0", Body: "c"})
+	f.checked("UpdateDraft", err)
 	_, err = c.UploadAsset(ctx, r.ID, "report.html", "text/html", []byte("<p>"), "")
 	f.checked("UploadAsset", err)
 	_, err = c.PublishRelease(ctx, r.ID, true)
 	f.checked("PublishRelease", err)
+	byTag, err := c.ReleaseByTag(ctx, "m@v1.0.0")
+	f.checked("ReleaseByTag", err)
+	if byTag.Body != "c" || byTag.Draft {
+		f.Errorf("ReleaseByTag: %+v", byTag)
+	}
 	r, err = c.Release(ctx, "m@v1.0.0")
 	f.checked("Release", err)
 	if len(r.Assets) != 1 || r.Draft {

@@ -56,6 +56,32 @@ func (c *Client) Deployments(ctx context.Context, environment, sha string) ([]fo
 	return out, nil
 }
 
+// DeploymentsOf returns the newest deployments with a task to an environment,
+// newest first, at most 100.
+func (c *Client) DeploymentsOf(ctx context.Context, environment, task string) ([]forge.Deployment, error) {
+	k := call{what: c.on("list the deployments to %s", clip(environment, maxName)), needs: "deployments: read"}
+	query := url.Values{"environment": {environment}, "task": {task}, "per_page": {"100"}}
+	var page []deploymentAnswer
+	if _, err := c.do(ctx, k, http.MethodGet, c.path("deployments")+"?"+query.Encode(), nil, &page); err != nil {
+		return nil, err
+	}
+	if page == nil {
+		return nil, badAnswer(k, "there is no list in it")
+	}
+	var out []forge.Deployment
+	for i := range page {
+		d, err := deployment(k, &page[i])
+		if err != nil {
+			return nil, err
+		}
+		// GitHub ignores what it does not understand in a query, and then returns all.
+		if strings.EqualFold(d.Environment, environment) && d.Task == task {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
 // CreateDeployment records that d.SHA goes to d.Environment. It merges nothing
 // and waits for no status. Two deployments of one commit to one environment are
 // told apart by Task: after a lost answer, one with the same Task is taken for
@@ -109,13 +135,16 @@ func (c *Client) DeploymentStatuses(ctx context.Context, id int64) ([]forge.Depl
 	return out, nil
 }
 
-// CreateDeploymentStatus adds a status to a deployment. After a lost answer, a
-// newest one that says the same is taken for it.
+// CreateDeploymentStatus adds a status to a deployment. It leaves the other
+// deployments of the environment as they are: with auto_inactive, which GitHub
+// assumes (docs.github.com/rest/deployments/statuses), the success of one
+// artifact would make another's inactive. After a lost answer, a newest one that
+// says the same is taken for it.
 func (c *Client) CreateDeploymentStatus(ctx context.Context, id int64, s forge.DeploymentStatus) (forge.DeploymentStatus, error) {
 	k := call{what: c.on("set deployment %d to %s", id, clip(s.State, 20)), needs: forge.ToCreateDeployments}
 	body := &github.DeploymentStatusRequest{
 		State: &s.State, Description: github.String(cut(s.Description, 140)),
-		LogURL: optional(s.LogURL), EnvironmentURL: optional(s.EnvironmentURL),
+		LogURL: optional(s.LogURL), EnvironmentURL: optional(s.EnvironmentURL), AutoInactive: github.Bool(false),
 	}
 	find := func(ctx context.Context) (forge.DeploymentStatus, error) {
 		all, err := c.DeploymentStatuses(ctx, id)

@@ -39,7 +39,14 @@
 //	GET    /repos/O/R/pulls?state=open&head=OWNER:BRANCH               PullRequestsByHead
 //	GET    /repos/O/R/pulls?state=open&head=O:BRANCH&base=BRANCH       FindPullRequest
 //	POST   /repos/O/R/pulls                                            CreatePullRequest
+//	PATCH  /repos/O/R/pulls/N                                          UpdatePullRequest, ClosePullRequest
 //	GET    /repos/O/R/pulls/N/files                                    ChangedFiles
+//	GET    /repos/O/R/pulls/N/commits                                  PullRequestCommits
+//	GET    /repos/O/R/pulls/N/reviews                                  Reviews
+//	GET    /repos/O/R/commits?sha=&path=&per_page=                     Commits (one page)
+//	GET    /repos/O/R/commits/SHA/pulls                                PullRequestsOfCommit
+//	GET    /repos/O/R/branches/BRANCH                                  BranchProtected (then BranchRules, where it is not)
+//	GET    /repos/O/R/actions/runs/ID                                  Run
 //	GET    /repos/O/R/issues/N/comments                                Comments
 //	POST   /repos/O/R/issues/N/comments                                CreateComment
 //	PATCH  /repos/O/R/issues/comments/ID                               EditComment
@@ -51,12 +58,13 @@
 //	GET    /repos/O/R/actions/runs/ID/artifacts                        RunArtifacts
 //	GET    /repos/O/R/actions/artifacts/ID/zip                         DownloadArtifact (302, then another host without token)
 //	GET    /repos/O/R/git/ref/heads/BRANCH                             BranchHead, CommitFiles
-//	GET    /repos/O/R/git/commits/SHA                                  CommitFiles
+//	GET    /repos/O/R/git/commits/SHA                                  CommitFiles, ReplaceBranch
 //	POST   /repos/O/R/git/blobs                                        CommitFiles (base64; files that are not short UTF-8)
 //	POST   /repos/O/R/git/trees                                        CommitFiles (content or sha; sha null removes)
 //	POST   /repos/O/R/git/commits                                      CommitFiles (no author: GitHub then signs for apps)
 //	POST   /repos/O/R/git/refs                                         CommitFiles (new branch)
 //	PATCH  /repos/O/R/git/refs/heads/BRANCH  force=false               CommitFiles
+//	PATCH  /repos/O/R/git/refs/heads/BRANCH  force=true                ReplaceBranch (else as CommitFiles)
 //	GET    /repos/O/R/contents/PATH?ref=REF  (raw media type)          Contents
 //	GET    /repos/O/R/rules/branches/BRANCH                            BranchRules
 //	GET    /repos/O/R/rulesets?includes_parents=true                   TagRulesets
@@ -69,12 +77,14 @@
 //	GET    /repos/O/R/actions/runs/ID/approvals                        Approvals
 //	GET    /repos/O/R/actions/runs/ID/pending_deployments              PendingDeployments
 //	GET    /repos/O/R/deployments?environment=&sha=                    Deployments
+//	GET    /repos/O/R/deployments?environment=&task=&per_page=100      DeploymentsOf (one page)
 //	POST   /repos/O/R/deployments                                      CreateDeployment (auto_merge=false, required_contexts=[])
 //	GET    /repos/O/R/deployments/ID/statuses                          DeploymentStatuses
 //	POST   /repos/O/R/deployments/ID/statuses                          CreateDeploymentStatus
 //	GET    /repos/O/R/releases                                         Release (drafts have no tag to ask by)
+//	GET    /repos/O/R/releases/tags/TAG                                ReleaseByTag
 //	POST   /repos/O/R/releases                                         CreateRelease (always a draft)
-//	PATCH  /repos/O/R/releases/ID                                      PublishRelease
+//	PATCH  /repos/O/R/releases/ID                                      PublishRelease, UpdateDraft
 //	GET    /repos/O/R/releases/ID/assets                               UploadAsset
 //	DELETE /repos/O/R/releases/assets/ID                               UploadAsset (an incomplete one of that name)
 //	POST   UPLOADS/repos/O/R/releases/ID/assets?name=NAME              UploadAsset

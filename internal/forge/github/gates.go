@@ -55,7 +55,10 @@ func (c *Client) Approvals(ctx context.Context, runID int64) ([]forge.Approval, 
 	if _, err := c.do(ctx, k, http.MethodGet, c.path("actions/runs/%d/approvals", runID), nil, &answer); err != nil {
 		return nil, err
 	}
-	if len(answer) > maxApprovals {
+	switch {
+	case answer == nil:
+		return nil, badAnswer(k, "there is no list in it")
+	case len(answer) > maxApprovals:
 		return nil, badAnswer(k, "it has %d approvals", len(answer))
 	}
 	var out []forge.Approval
@@ -86,6 +89,9 @@ func (c *Client) PendingDeployments(ctx context.Context, runID int64) ([]forge.P
 	}
 	if _, err := c.do(ctx, k, http.MethodGet, c.path("actions/runs/%d/pending_deployments", runID), nil, &answer); err != nil {
 		return nil, err
+	}
+	if answer == nil {
+		return nil, badAnswer(k, "there is no list in it")
 	}
 	var out []forge.PendingDeployment
 	for _, a := range answer {

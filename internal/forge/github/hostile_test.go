@@ -53,17 +53,27 @@ func everything(c *github.Client) []error {
 	keep(c.DownloadArtifact(ctx, 1, 100))
 	keep(c.BranchHead(ctx, "main"))
 	keep(c.CommitFiles(ctx, "main", shaA, map[string][]byte{"a": []byte("b")}, "m"))
+	keep(c.ReplaceBranch(ctx, "waybill/deploy", shaA, map[string][]byte{"a": []byte("b")}, "m"))
+	keep(c.Run(ctx, 1))
+	keep(c.BranchProtected(ctx, "main"))
+	keep(c.Commits(ctx, shaA, "a", 3))
+	keep(c.PullRequestsOfCommit(ctx, shaA))
+	keep(c.PullRequestCommits(ctx, 7))
+	keep(c.Reviews(ctx, 7))
 	keep(c.Approvals(ctx, 1))
 	keep(c.PendingDeployments(ctx, 1))
 	keep(c.Environments(ctx))
 	keep(c.Environment(ctx, "production"))
 	keep(c.BranchRules(ctx, "main"))
 	keep(c.Deployments(ctx, "production", shaA))
+	keep(c.DeploymentsOf(ctx, "production", "t"))
 	keep(c.CreateDeployment(ctx, forge.Deployment{SHA: shaA, Environment: "production", Task: "t"}))
 	keep(c.DeploymentStatuses(ctx, 1))
 	keep(c.CreateDeploymentStatus(ctx, 1, forge.DeploymentStatus{State: "success"}))
 	keep(c.Release(ctx, "v1"))
 	keep(c.CreateRelease(ctx, forge.Release{Tag: "v1"}))
+	keep(c.ReleaseByTag(ctx, "v1"))
+	keep(c.UpdateDraft(ctx, 1, forge.Release{Tag: "v1"}))
 	keep(c.PublishRelease(ctx, 1, true))
 	keep(c.UploadAsset(ctx, 1, "a", "text/plain", []byte("x"), ""))
 	return errs
@@ -77,6 +87,7 @@ func TestHostileAnswers(t *testing.T) {
 		"a huge thing": strings.Repeat(" ", 16<<20+1),
 		"deep":         strings.Repeat("[", 20_000),
 		"half":         `{"number":7,"he`,
+		"null":         `null`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			for i, err := range everything(says(t, 200, text)) {

@@ -15,27 +15,43 @@ import (
 // list reads the pages of path, at most limit items. The items of a page are
 // its elements, or what items takes from it.
 func list[P, T any](ctx context.Context, c *Client, k call, path string, limit int, items func(P) []T) ([]T, error) {
+	var answer P
+	var all []T
+	err := c.pages(ctx, k, path, limit, func() any {
+		answer = *new(P)
+		return &answer
+	}, func() (int, bool) {
+		part := items(answer)
+		all = append(all, part...)
+		return len(all), part != nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// pages is list for all types, since what is generic is compiled for each: each
+// page is read into what page returns; take returns how many items there are so
+// far and whether the page had a list.
+func (c *Client) pages(ctx context.Context, k call, path string, limit int, page func() any, take func() (int, bool)) error {
 	separator := "?"
 	if strings.Contains(path, "?") {
 		separator = "&"
 	}
-	var all []T
-	for page := 1; ; page++ {
-		var answer P
-		resp, err := c.do(ctx, k, http.MethodGet, fmt.Sprintf("%s%sper_page=100&page=%d", path, separator, page), nil, &answer)
+	for number := 1; ; number++ {
+		resp, err := c.do(ctx, k, http.MethodGet, fmt.Sprintf("%s%sper_page=100&page=%d", path, separator, number), nil, page())
 		if err != nil {
-			return nil, err
+			return err
 		}
-		part := items(answer)
-		if part == nil {
-			return nil, badAnswer(k, "there is no list in it")
-		}
-		all = append(all, part...)
+		n, there := take()
 		switch {
-		case resp.nextPage == 0 && len(all) <= limit:
-			return all, nil
-		case len(all) >= limit || page*100 >= limit+100:
-			return nil, fmt.Errorf("%s: there are more than %d, the most that is read", k.what, limit)
+		case !there:
+			return badAnswer(k, "there is no list in it")
+		case resp.nextPage == 0 && n <= limit:
+			return nil
+		case n >= limit || number*100 >= limit+100:
+			return fmt.Errorf("%s: there are more than %d, the most that is read", k.what, limit)
 		}
 	}
 }

@@ -15,27 +15,43 @@ import (
 // find returns an absentError while it is not; any other error, also a 404 of
 // the look itself, leaves the question open, and nothing is created then.
 func createOnce[T any](ctx context.Context, c *Client, find, create func(context.Context) (T, error)) (T, error) {
+	var out T
+	err := c.once(ctx, func(ctx context.Context) error {
+		there, err := find(ctx)
+		if err == nil {
+			out = there
+		}
+		return err
+	}, func(ctx context.Context) (err error) {
+		out, err = create(ctx)
+		return err
+	})
+	return out, err
+}
+
+// once is createOnce for all types, since what is generic is compiled for each.
+func (c *Client) once(ctx context.Context, find, create func(context.Context) error) error {
 	for attempt := 0; ; attempt++ {
-		out, err := create(ctx)
+		err := create(ctx)
 		var lost *lostError
 		if err == nil || !errors.As(err, &lost) || attempt >= maxRetries {
-			return out, err
+			return err
 		}
 		pause := backoff(attempt)
 		c.wire.log(fmt.Sprintf("GitHub: an answer was lost (%s); looking in %s whether it was done", reason(lost.cause), rounded(pause)))
 		if sleepErr := c.sleep(ctx, pause); sleepErr != nil {
-			return out, err
+			return err
 		}
-		there, findErr := find(ctx)
+		findErr := find(ctx)
 		if findErr == nil {
-			return there, nil
+			return nil
 		}
 		var absent *absentError
 		if !errors.As(findErr, &absent) {
-			return out, fmt.Errorf("%w; nobody knows whether it was done: %w", err, findErr)
+			return fmt.Errorf("%w; nobody knows whether it was done: %w", err, findErr)
 		}
 		if !worthRetrying(lost.cause) {
-			return out, err
+			return err
 		}
 	}
 }

@@ -150,7 +150,7 @@ func pullRequest(k call, pr *github.PullRequest) (forge.PullRequest, error) {
 		Number: pr.GetNumber(), State: clip(pr.GetState(), 20), Title: cut(pr.GetTitle(), 1024), Author: account(pr.GetUser()),
 		Head: head, Base: base, Draft: pr.GetDraft(), Merged: pr.GetMerged() || pr.MergedAt != nil,
 		Fork:        !sameName(head.Owner, base.Owner) || !sameName(head.Repo, base.Repo),
-		MergeCommit: pr.GetMergeCommitSHA(), URL: webAddress(pr.GetHTMLURL()),
+		MergeCommit: pr.GetMergeCommitSHA(), MergedBy: account(pr.GetMergedBy()), URL: webAddress(pr.GetHTMLURL()),
 	}
 	switch {
 	case out.Number <= 0:

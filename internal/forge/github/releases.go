@@ -55,6 +55,23 @@ func (c *Client) Release(ctx context.Context, tag string) (forge.Release, error)
 	return forge.Release{}, absent(k)
 }
 
+// ReleaseByTag returns the published release of a tag, or ErrNotFound. It takes
+// one request where Release reads the list, and sees no drafts.
+func (c *Client) ReleaseByTag(ctx context.Context, tag string) (forge.Release, error) {
+	k := call{what: c.on("read the release of %s", clip(tag, maxName)), needs: forge.ToReadContents}
+	if tag == "" || len(tag) > maxName {
+		return forge.Release{}, fmt.Errorf("%s: that is no tag", k.what)
+	}
+	var answer releaseAnswer
+	if _, err := c.do(ctx, k, http.MethodGet, c.path("releases/tags/%s", tag), nil, &answer); err != nil {
+		return forge.Release{}, err
+	}
+	if answer.Tag != tag || answer.Draft {
+		return forge.Release{}, badAnswer(k, "it is about the tag %q", clip(answer.Tag, 100))
+	}
+	return release(k, &answer)
+}
+
 // CreateRelease makes a draft, to which assets are uploaded before
 // PublishRelease. When the answer is lost, a draft of the same tag is taken for
 // it.
@@ -63,10 +80,7 @@ func (c *Client) CreateRelease(ctx context.Context, r forge.Release) (forge.Rele
 	if r.Tag == "" {
 		return forge.Release{}, fmt.Errorf("%s: it needs a tag", k.what)
 	}
-	body := map[string]any{"tag_name": r.Tag, "name": r.Name, "body": cut(r.Body, 120_000), "draft": true, "prerelease": r.Prerelease}
-	if r.Target != "" {
-		body["target_commitish"] = r.Target
-	}
+	body := draftOf(r)
 	find := func(ctx context.Context) (forge.Release, error) {
 		there, err := c.Release(ctx, r.Tag)
 		if err == nil && !there.Draft {
@@ -81,6 +95,30 @@ func (c *Client) CreateRelease(ctx context.Context, r forge.Release) (forge.Rele
 		}
 		return release(k, &answer)
 	})
+}
+
+func draftOf(r forge.Release) map[string]any {
+	body := map[string]any{"tag_name": r.Tag, "name": r.Name, "body": cut(r.Body, 120_000), "draft": true, "prerelease": r.Prerelease}
+	if r.Target != "" {
+		body["target_commitish"] = r.Target
+	}
+	return body
+}
+
+// UpdateDraft gives a draft that is there the tag, target and text of r.
+// It does not publish.
+func (c *Client) UpdateDraft(ctx context.Context, id int64, r forge.Release) (forge.Release, error) {
+	k := call{what: c.on("update draft %d", id), needs: forge.ToWriteContents, repeat: true}
+	if r.Tag == "" {
+		return forge.Release{}, fmt.Errorf("%s: it needs a tag", k.what)
+	}
+	body := draftOf(r)
+	delete(body, "draft") // or one that somebody published meanwhile would become a draft again
+	var answer releaseAnswer
+	if _, err := c.do(ctx, k, http.MethodPatch, c.path("releases/%d", id), body, &answer); err != nil {
+		return forge.Release{}, err
+	}
+	return release(k, &answer)
 }
 
 // PublishRelease ends a draft. latest tells whether it becomes the release that

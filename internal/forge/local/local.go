@@ -72,8 +72,18 @@ func (Forge) CommitFiles(context.Context, string, string, map[string][]byte, str
 	return "", none("commit files")
 }
 
+// ReplaceBranch answers forge.ErrNone.
+func (Forge) ReplaceBranch(context.Context, string, string, map[string][]byte, string) (string, error) {
+	return "", none("commit files")
+}
+
 // Deployments answers forge.ErrNone.
 func (Forge) Deployments(context.Context, string, string) ([]forge.Deployment, error) {
+	return nil, none("list deployments")
+}
+
+// DeploymentsOf answers forge.ErrNone.
+func (Forge) DeploymentsOf(context.Context, string, string) ([]forge.Deployment, error) {
 	return nil, none("list deployments")
 }
 
@@ -100,6 +110,36 @@ func (Forge) Approvals(context.Context, int64) ([]forge.Approval, error) {
 // PendingDeployments answers forge.ErrNone.
 func (Forge) PendingDeployments(context.Context, int64) ([]forge.PendingDeployment, error) {
 	return nil, none("read what a run waits for")
+}
+
+// Run answers forge.ErrNone.
+func (Forge) Run(context.Context, int64) (forge.Run, error) {
+	return forge.Run{}, none("read a workflow run")
+}
+
+// BranchProtected answers forge.ErrNone.
+func (Forge) BranchProtected(context.Context, string) (bool, error) {
+	return false, none("read whether a branch is protected")
+}
+
+// Commits answers forge.ErrNone.
+func (Forge) Commits(context.Context, string, string, int) ([]forge.Commit, error) {
+	return nil, none("read who changed a file")
+}
+
+// PullRequestsOfCommit answers forge.ErrNone.
+func (Forge) PullRequestsOfCommit(context.Context, string) ([]forge.PullRequest, error) {
+	return nil, none("find the pull requests with a commit")
+}
+
+// PullRequestCommits answers forge.ErrNone.
+func (Forge) PullRequestCommits(context.Context, int) ([]forge.Commit, error) {
+	return nil, none("list the commits of a pull request")
+}
+
+// Reviews answers forge.ErrNone.
+func (Forge) Reviews(context.Context, int) ([]forge.Review, error) {
+	return nil, none("list the reviews of a pull request")
 }
 
 // Environments answers forge.ErrNone.
@@ -137,6 +177,16 @@ func (Forge) CreatePullRequest(context.Context, forge.NewPullRequest) (forge.Pul
 	return forge.PullRequest{}, none("open a pull request")
 }
 
+// UpdatePullRequest answers forge.ErrNone.
+func (Forge) UpdatePullRequest(context.Context, int, string, string) error {
+	return none("update a pull request")
+}
+
+// ClosePullRequest answers forge.ErrNone.
+func (Forge) ClosePullRequest(context.Context, int) error {
+	return none("close a pull request")
+}
+
 // ChangedFiles answers forge.ErrNone.
 func (Forge) ChangedFiles(context.Context, int) ([]forge.File, error) {
 	return nil, none("list the files of a pull request")
@@ -147,9 +197,19 @@ func (Forge) Release(context.Context, string) (forge.Release, error) {
 	return forge.Release{}, none("find a release")
 }
 
+// ReleaseByTag answers forge.ErrNone.
+func (Forge) ReleaseByTag(context.Context, string) (forge.Release, error) {
+	return forge.Release{}, none("find a release")
+}
+
 // CreateRelease answers forge.ErrNone.
 func (Forge) CreateRelease(context.Context, forge.Release) (forge.Release, error) {
 	return forge.Release{}, none("draft a release")
+}
+
+// UpdateDraft answers forge.ErrNone.
+func (Forge) UpdateDraft(context.Context, int64, forge.Release) (forge.Release, error) {
+	return forge.Release{}, none("change a draft of a release")
 }
 
 // PublishRelease answers forge.ErrNone.

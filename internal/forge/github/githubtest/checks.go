@@ -171,7 +171,7 @@ func createCheckRun(c *call) (int, any, *problem) {
 	switch {
 	case in.Name == nil || in.HeadSHA == nil:
 		return 0, nil, invalid("Invalid request.\n\n\"name\", \"head_sha\" weren't supplied.")
-	case c.repo.git.commits[*in.HeadSHA] == nil:
+	case c.repo.git.commit(*in.HeadSHA) == nil:
 		return 0, nil, invalid("No commit found for SHA: " + *in.HeadSHA)
 	}
 	if p := in.refuse(); p != nil {
@@ -238,7 +238,7 @@ func listAnnotations(c *call) (int, any, *problem) {
 func listCheckRuns(c *call) (int, any, *problem) {
 	q := c.req.URL.Query()
 	sha := c.resolve(c.req.PathValue("ref"))
-	if c.repo.git.commits[sha] == nil {
+	if c.repo.git.commit(sha) == nil {
 		return 0, nil, invalid("No commit found for SHA: " + sha)
 	}
 	var found []*CheckRun

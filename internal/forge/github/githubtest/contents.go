@@ -12,6 +12,7 @@ func contentRoutes() []route {
 	const read, write = "contents:read", "contents:write"
 	return []route{
 		{"GET " + repo + "/contents/{path...}", read, false, getContents},
+		{"GET " + repo + "/commits", read, false, listCommits},
 		{"GET " + repo + "/commits/{ref}", read, false, getCommit},
 		{"GET " + repo + "/branches/{branch}", read, false, getBranch},
 		{"POST " + repo + "/dispatches", write, false, repositoryDispatch},
@@ -24,11 +25,11 @@ func getContents(c *call) (int, any, *problem) {
 	name := strings.Trim(c.req.PathValue("path"), "/")
 	rev := or(c.req.URL.Query().Get("ref"), c.repo.DefaultBranch)
 	sha := c.resolve(rev)
-	if c.repo.git.commits[sha] == nil {
+	if c.repo.git.commit(sha) == nil {
 		return 0, nil, &problem{status: http.StatusNotFound, message: "No commit found for the ref " + rev}
 	}
 	if f, ok := c.repo.git.filesOf(sha)[name]; ok {
-		content := c.repo.git.blobs[f.sha]
+		content, _ := c.repo.git.blob(f.sha)
 		if strings.Contains(c.req.Header.Get("Accept"), "raw") {
 			c.setRateLimit(c.w.Header(), tokenOf(c.req), true)
 			c.w.Header().Set("Content-Type", "application/vnd.github.raw+json; charset=utf-8")
@@ -42,9 +43,9 @@ func getContents(c *call) (int, any, *problem) {
 		}
 		return http.StatusOK, o, nil
 	}
-	tree := c.repo.git.commits[sha].tree
+	tree := c.repo.git.commit(sha).tree
 	for part := range strings.SplitSeq(name, "/") {
-		entries := c.repo.git.trees[tree]
+		entries, _ := c.repo.git.tree(tree)
 		i := slices.IndexFunc(entries, func(e entry) bool { return e.name == part && e.kind == "tree" })
 		switch {
 		case name == "":
@@ -55,12 +56,13 @@ func getContents(c *call) (int, any, *problem) {
 		}
 	}
 	out := list{}
-	for _, e := range c.repo.git.trees[tree] {
+	entries, _ := c.repo.git.tree(tree)
+	for _, e := range entries {
 		kind := "file"
 		if e.kind == "tree" {
 			kind = "dir"
 		}
-		out = append(out, c.contentJSON(path.Join(name, e.name), rev, kind, e.sha, len(c.repo.git.blobs[e.sha])))
+		out = append(out, c.contentJSON(path.Join(name, e.name), rev, kind, e.sha, c.repo.git.size(e)))
 	}
 	return http.StatusOK, out, nil
 }
@@ -80,10 +82,9 @@ func (c *call) contentJSON(name, rev, kind, sha string, size int) object {
 
 func (c *call) commitJSON(k *commit) object {
 	inner := c.repo.gitCommitJSON(k)
-	author := c.accountJSON(c.login(or(k.author.Name, "ghost")))
 	return object{
 		"sha": k.sha, "node_id": inner["node_id"], "url": c.repo.url("/commits/%s", k.sha), "html_url": inner["html_url"],
-		"comments_url": c.repo.url("/commits/%s/comments", k.sha), "author": author, "committer": author, "parents": inner["parents"],
+		"comments_url": c.repo.url("/commits/%s/comments", k.sha), "author": c.addressee(k.author), "committer": c.addressee(k.committer), "parents": inner["parents"],
 		"commit": object{
 			"url": inner["url"], "author": inner["author"], "committer": inner["committer"], "message": k.message,
 			"tree": inner["tree"], "comment_count": 0, "verification": inner["verification"],
@@ -92,21 +93,31 @@ func (c *call) commitJSON(k *commit) object {
 }
 
 func getCommit(c *call) (int, any, *problem) {
-	k := c.repo.git.commits[c.resolve(c.req.PathValue("ref"))]
+	k := c.repo.git.commit(c.resolve(c.req.PathValue("ref")))
 	if k == nil {
 		return 0, nil, invalid("No commit found for SHA: " + c.req.PathValue("ref"))
 	}
 	return http.StatusOK, c.commitJSON(k), nil
 }
 
+// listCommits knows the parameters sha and path.
+func listCommits(c *call) (int, any, *problem) {
+	q := c.req.URL.Query()
+	sha := c.resolve(or(q.Get("sha"), c.repo.DefaultBranch))
+	if c.repo.git.commit(sha) == nil {
+		return 0, nil, notFound()
+	}
+	return http.StatusOK, page(c, c.repo.git.history(sha, strings.Trim(q.Get("path"), "/")), c.commitJSON), nil
+}
+
 func getBranch(c *call) (int, any, *problem) {
 	name := c.req.PathValue("branch")
-	k := c.repo.git.commits[c.repo.refs["refs/heads/"+name]]
+	k := c.repo.git.commit(c.repo.refs["refs/heads/"+name])
 	if k == nil {
 		return 0, nil, &problem{status: http.StatusNotFound, message: "Branch not found"}
 	}
 	return http.StatusOK, object{
-		"name": name, "commit": c.commitJSON(k), "protected": false, "protection": object{"enabled": false},
+		"name": name, "commit": c.commitJSON(k), "protected": c.repo.protected[name], "protection": object{"enabled": c.repo.protected[name]},
 		"protection_url": c.repo.url("/branches/%s/protection", name),
 		"_links":         object{"html": c.repo.html("/tree/%s", name), "self": c.repo.url("/branches/%s", name)},
 	}, nil
@@ -150,7 +161,7 @@ func workflowDispatch(c *call) (int, any, *problem) {
 	if p := c.decode(&in); p != nil {
 		return 0, nil, p
 	}
-	if c.repo.git.commits[c.resolve(in.Ref)] == nil {
+	if c.repo.git.commit(c.resolve(in.Ref)) == nil {
 		return 0, nil, invalid("No ref found for: " + in.Ref)
 	}
 	c.repo.dispatches = append(c.repo.dispatches, Dispatch{Workflow: c.req.PathValue("workflow"), Ref: in.Ref, Inputs: in.Inputs})

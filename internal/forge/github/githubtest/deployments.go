@@ -72,7 +72,7 @@ func createDeployment(c *call) (int, any, *problem) {
 		return 0, nil, p
 	}
 	sha := c.resolve(in.Ref)
-	if c.repo.git.commits[sha] == nil {
+	if c.repo.git.commit(sha) == nil {
 		return 0, nil, invalid("No ref found for: " + in.Ref)
 	}
 	// Without required_contexts every check of the commit has to be green.

@@ -3,6 +3,7 @@ package githubtest
 import (
 	"fmt"
 	"net/http"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -38,14 +39,58 @@ type approval struct {
 }
 
 // Wait lets a run wait for an environment. It goes on at once when nothing
-// protects that; what the run is doing then is in its State.
+// protects that, which is so of one that does not exist: GitHub makes it. A
+// branch that may not deploy there fails. What the run is doing then is in its
+// State.
 func (run *Run) Wait(environment string) {
 	s := run.repo.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if e := run.repo.environment(environment); e != nil && len(e.Reviewers) > 0 {
+	run.repo.sync()
+	e := run.repo.environment(environment)
+	switch {
+	case e == nil:
+		e = &Environment{ID: s.nextID(), Name: environment, CanAdminsBypass: true, created: s.now()}
+		run.repo.environments = append(run.repo.environments, e)
+	case !run.repo.mayDeploy(e, run.HeadBranch):
+		run.waiting, run.Status, run.Conclusion = nil, "completed", "failure"
+	case len(e.Reviewers) > 0:
 		run.waiting, run.Status = append(run.waiting, environment), "waiting"
 	}
+}
+
+// mayDeploy compares a branch or tag with the patterns, in which * does not
+// match a slash.
+func (r *Repository) mayDeploy(e *Environment, name string) bool {
+	switch {
+	case e.ProtectedBranches:
+		return r.protected[name]
+	case len(e.Policies) == 0:
+		return true
+	}
+	return slices.ContainsFunc(e.Policies, func(pattern string) bool {
+		pattern, isTag := strings.CutPrefix(pattern, "tag:")
+		ok, _ := path.Match(pattern, name)
+		return ok && isTag == (r.refs["refs/heads/"+name] == "" && r.refs["refs/tags/"+name] != "")
+	})
+}
+
+// Bypass lets a run go on past what it waits for, as an administrator may where
+// the environment allows that. No approval is listed then.
+func (run *Run) Bypass(login string) error {
+	s := run.repo.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(run.waiting) == 0 {
+		return fmt.Errorf("run %d waits for nothing", run.ID)
+	}
+	for _, name := range run.waiting {
+		if !run.repo.environment(name).CanAdminsBypass {
+			return fmt.Errorf("%s may not bypass the protection of %s", login, name)
+		}
+	}
+	run.waiting, run.Status = nil, "in_progress"
+	return nil
 }
 
 // State returns status and conclusion as they are now: waiting, then
@@ -72,7 +117,7 @@ func (run *Run) review(environments []string, login, state, comment string) erro
 			return fmt.Errorf("environment %s is not waiting", name)
 		case !e.reviewer(login):
 			return fmt.Errorf("%s is not a required reviewer of %s", login, name)
-		case e.PreventSelfReview && strings.EqualFold(login, run.Actor):
+		case e.PreventSelfReview && (strings.EqualFold(login, run.Actor) || strings.EqualFold(login, run.TriggeringActor)):
 			return fmt.Errorf("%s started the run and cannot review it", login)
 		}
 	}

@@ -17,7 +17,8 @@ type store struct {
 	blobs   map[string][]byte
 	trees   map[string][]entry
 	commits map[string]*commit
-	tags    map[string]object
+	tags    map[string]*tag
+	source  *source // nil: there is nothing on disk
 }
 
 // entry is one of a tree.
@@ -30,6 +31,13 @@ type commit struct {
 	sha, tree, message string
 	parents            []string
 	author, committer  signature
+	named              bool // nothing but its name is known
+}
+
+// tag is an annotated one.
+type tag struct {
+	sha, name, message, object, kind string
+	tagger                           signature
 }
 
 type signature struct {
@@ -47,7 +55,7 @@ func (g signature) json() object {
 }
 
 func newStore() *store {
-	g := &store{blobs: map[string][]byte{}, trees: map[string][]entry{}, commits: map[string]*commit{}, tags: map[string]object{}}
+	g := &store{blobs: map[string][]byte{}, trees: map[string][]entry{}, commits: map[string]*commit{}, tags: map[string]*tag{}}
 	g.putTree(nil)
 	return g
 }
@@ -73,14 +81,18 @@ func (g *store) putTree(entries []entry) string {
 		return e.name
 	}
 	slices.SortFunc(entries, func(a, b entry) int { return strings.Compare(key(a), key(b)) })
+	sha := hashObject("tree", treeContent(entries))
+	g.trees[sha] = entries
+	return sha
+}
+
+func treeContent(entries []entry) []byte {
 	var content []byte
 	for _, e := range entries {
 		raw, _ := hex.DecodeString(e.sha)
 		content = fmt.Appendf(content, "%s %s\x00%s", strings.TrimLeft(e.mode, "0"), e.name, raw)
 	}
-	sha := hashObject("tree", content)
-	g.trees[sha] = entries
-	return sha
+	return content
 }
 
 // putFiles writes the trees of a flat list of files.
@@ -114,7 +126,8 @@ func kindOf(mode string) string {
 // files returns the flat list of a tree's files.
 func (g *store) files(tree string) map[string]file {
 	out := map[string]file{}
-	for _, e := range g.trees[tree] {
+	entries, _ := g.tree(tree)
+	for _, e := range entries {
 		if e.kind != "tree" {
 			out[e.name] = file{mode: e.mode, sha: e.sha}
 			continue
@@ -127,69 +140,29 @@ func (g *store) files(tree string) map[string]file {
 }
 
 func (g *store) putCommit(c commit) string {
+	c.sha = hashObject("commit", c.content())
+	g.commits[c.sha] = &c
+	return c.sha
+}
+
+func (c *commit) content() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "tree %s\n", c.tree)
 	for _, p := range c.parents {
 		fmt.Fprintf(&b, "parent %s\n", p)
 	}
 	fmt.Fprintf(&b, "author %s\ncommitter %s\n\n%s", c.author, c.committer, c.message)
-	c.sha = hashObject("commit", []byte(b.String()))
-	g.commits[c.sha] = &c
-	return c.sha
+	return []byte(b.String())
 }
 
-// descends tells whether a commit is another or comes after it.
-func (g *store) descends(sha, from string) bool {
-	seen := map[string]bool{}
-	for todo := []string{sha}; len(todo) > 0; {
-		next := todo[0]
-		todo = todo[1:]
-		if next == from {
-			return true
-		}
-		if c := g.commits[next]; c != nil && !seen[next] {
-			seen[next] = true
-			todo = append(todo, c.parents...)
-		}
-	}
-	return false
+func (g *store) putTag(t tag) *tag {
+	t.sha = hashObject("tag", t.content())
+	g.tags[t.sha] = &t
+	return &t
 }
 
-// changed lists the paths that differ between two commits, in order.
-func (g *store) changed(from, to string) []string {
-	before, after := g.filesOf(from), g.filesOf(to)
-	all := maps.Clone(before)
-	maps.Copy(all, after)
-	var out []string
-	for _, path := range slices.Sorted(maps.Keys(all)) {
-		if before[path] != after[path] {
-			out = append(out, path)
-		}
-	}
-	return out
-}
-
-func (g *store) filesOf(sha string) map[string]file {
-	if c := g.commits[sha]; c != nil {
-		return g.files(c.tree)
-	}
-	return nil
-}
-
-// mergeBase returns the newest of from's commits that into has, by its first
-// parents.
-func (g *store) mergeBase(into, from string) string {
-	for sha := from; sha != ""; {
-		if g.descends(into, sha) {
-			return sha
-		}
-		c := g.commits[sha]
-		if c == nil || len(c.parents) == 0 {
-			return ""
-		}
-		sha = c.parents[0]
-	}
-	return ""
+func (t *tag) content() []byte {
+	return fmt.Appendf(nil, "object %s\ntype %s\ntag %s\ntagger %s\n\n%s", t.object, t.kind, t.name, t.tagger, t.message)
 }
 
 var fullSHA = regexp.MustCompile(`^[0-9a-f]{40}$`)
@@ -197,8 +170,8 @@ var fullSHA = regexp.MustCompile(`^[0-9a-f]{40}$`)
 // know makes a commit exist of which only the name is known, as of one that
 // lies in a repository elsewhere.
 func (g *store) know(sha string, who signature) {
-	if g.commits[sha] == nil && fullSHA.MatchString(sha) {
-		g.commits[sha] = &commit{sha: sha, tree: hashObject("tree", nil), author: who, committer: who, message: "(known by name)"}
+	if g.commit(sha) == nil && fullSHA.MatchString(sha) {
+		g.commits[sha] = &commit{sha: sha, tree: hashObject("tree", nil), author: who, committer: who, message: "(known by name)", named: true}
 	}
 }
 
@@ -208,6 +181,7 @@ func (g *store) know(sha string, who signature) {
 func (r *Repository) Commit(branch, message string, files map[string]string) string {
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
+	r.sync()
 	ref := "refs/heads/" + branch
 	parent := or(r.refs[ref], r.refs["refs/heads/"+r.DefaultBranch])
 	flat := map[string]file{}
@@ -224,8 +198,7 @@ func (r *Repository) Commit(branch, message string, files map[string]string) str
 		flat[path] = file{mode: "100644", sha: r.git.putBlob([]byte(content))}
 	}
 	c.committer, c.tree = c.author, r.git.putFiles(flat)
-	r.refs[ref] = r.git.putCommit(c)
-	r.headMoved(ref)
+	r.setRef(ref, r.git.putCommit(c))
 	return r.refs[ref]
 }
 
@@ -236,15 +209,16 @@ const Removed = "\x00removed"
 func (r *Repository) SetBranch(branch, sha string) {
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
+	r.sync()
 	r.git.know(sha, r.signature(r.Owner))
-	r.refs["refs/heads/"+branch] = sha
-	r.headMoved("refs/heads/" + branch)
+	r.setRef("refs/heads/"+branch, sha)
 }
 
 // Ref returns the object of a full name such as refs/heads/main, or "".
 func (r *Repository) Ref(name string) string {
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
+	r.sync()
 	return r.refs[name]
 }
 
@@ -252,10 +226,14 @@ func (r *Repository) Ref(name string) string {
 func (r *Repository) File(rev, path string) (string, bool) {
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
+	r.sync()
 	f, ok := r.git.filesOf(or(r.refs[rev], rev))[path]
-	return string(r.git.blobs[f.sha]), ok
+	content, _ := r.git.blob(f.sha)
+	return string(content), ok
 }
 
+// signature is of an account, which is made when there is none.
 func (r *Repository) signature(login string) signature {
+	r.server.login(login)
 	return signature{Name: login, Email: login + "@users.noreply.github.com", Date: r.server.now()}
 }

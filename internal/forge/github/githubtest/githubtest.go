@@ -17,6 +17,18 @@
 //	gh.Fail("POST /repos/*/*/issues/*/comments", githubtest.Fault{LoseAnswer: true, Times: 1})
 //	client := …(gh.URL, "secret")
 //
+// People act through methods: Review and Merge for pull requests; Review, Bypass
+// and Rerun for workflow runs.
+//
+//	repo.Review(pr.Number, "lin", "APPROVED")
+//	tip, err := repo.Merge(pr.Number, "squash", "octocat")
+//	run := repo.AddRun(githubtest.Run{Event: "workflow_dispatch", Actor: "octocat"})
+//	run.Wait("production")
+//	err = run.Review("lin", "approved", "go")
+//
+// ReadFrom puts a bare repository on disk behind a Repository, which git can
+// push to and fetch from.
+//
 // What tests ask and change directly (Repository, PullRequest, Run …) needs no
 // token. A Server may be used from several goroutines.
 package githubtest
@@ -26,6 +38,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -131,12 +145,18 @@ func Serve(addr string, opts ...Option) (*Server, error) {
 	}
 	s.AddUser(User{Login: "github-actions[bot]", ID: 41898282, Bot: true})
 	s.AddUser(User{Login: "octocat", ID: 583231})
+	s.AddUser(User{Login: "web-flow", ID: 19864447, Emails: []string{"noreply@github.com"}}) // commits of the web page
 	s.AddToken(AdminToken, Token{Login: "octocat", Person: true})
 	return s, nil
 }
 
 // Close ends the server and the connections it has.
 func (s *Server) Close() {
+	s.mu.Lock()
+	for _, r := range s.repos {
+		r.source.close()
+	}
+	s.mu.Unlock()
 	s.http.CloseClientConnections()
 	s.http.Close()
 }
@@ -157,9 +177,13 @@ type User struct {
 	Login string
 	ID    int64 // 0: the next free one
 	Bot   bool
+	// Emails are addresses by which GitHub knows whose a commit is. Beside them
+	// are LOGIN@users.noreply.github.com and ID+LOGIN@users.noreply.github.com.
+	Emails []string
 }
 
-// AddUser makes an account known, or returns the one that is.
+// AddUser makes an account known, or returns the one that is, which then also
+// has the addresses.
 func (s *Server) AddUser(u User) User {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,6 +193,7 @@ func (s *Server) AddUser(u User) User {
 func (s *Server) user(u User) *User {
 	key := strings.ToLower(u.Login)
 	if known := s.users[key]; known != nil {
+		known.Emails = append(known.Emails, u.Emails...)
 		return known
 	}
 	if u.ID == 0 {
@@ -181,6 +206,28 @@ func (s *Server) user(u User) *User {
 // login returns the account of that name, which is made when there is none.
 func (s *Server) login(name string) *User {
 	return s.user(User{Login: name, Bot: strings.HasSuffix(name, "[bot]")})
+}
+
+// accountOf returns whose an address is, nil where GitHub does not know.
+func (s *Server) accountOf(email string) *User {
+	email = strings.ToLower(email)
+	local, noreply := strings.CutSuffix(email, "@users.noreply.github.com")
+	id, _, numbered := strings.Cut(local, "+")
+	for login, u := range s.users {
+		mine := slices.ContainsFunc(u.Emails, func(e string) bool { return strings.EqualFold(e, email) })
+		if mine || noreply && (!numbered && local == login || numbered && id == strconv.FormatInt(u.ID, 10)) {
+			return u
+		}
+	}
+	return nil
+}
+
+// addressee is the account that a commit is shown with, or null.
+func (s *Server) addressee(who signature) any {
+	if u := s.accountOf(who.Email); u != nil {
+		return s.accountJSON(u)
+	}
+	return nil
 }
 
 // Token says who a token belongs to and what it may do.

@@ -55,7 +55,7 @@ func createBlob(c *call) (int, any, *problem) {
 
 func getBlob(c *call) (int, any, *problem) {
 	sha := c.req.PathValue("sha")
-	content, ok := c.repo.git.blobs[sha]
+	content, ok := c.repo.git.blob(sha)
 	if !ok {
 		return 0, nil, notFound()
 	}
@@ -79,10 +79,10 @@ func createTree(c *call) (int, any, *problem) {
 	}
 	g := c.repo.git
 	base := in.BaseTree
-	if base != "" && g.commits[base] != nil {
-		base = g.commits[base].tree
+	if base != "" && g.commit(base) != nil {
+		base = g.commit(base).tree
 	}
-	if _, ok := g.trees[base]; base != "" && !ok {
+	if _, ok := g.tree(base); base != "" && !ok {
 		return 0, nil, invalid("base_tree is not a valid tree oid")
 	}
 	files := g.files(base)
@@ -106,7 +106,7 @@ func createTree(c *call) (int, any, *problem) {
 				files[e.Path+"/"+path] = f
 			}
 		default:
-			if _, ok := g.blobs[*e.SHA]; !ok {
+			if _, ok := g.blob(*e.SHA); !ok {
 				return 0, nil, invalid("tree.sha " + *e.SHA + " is not a valid blob")
 			}
 			files[e.Path] = file{mode: e.Mode, sha: *e.SHA}
@@ -120,10 +120,11 @@ func (c *call) treeJSON(sha string, recursive bool) object {
 	g := c.repo.git
 	var add func(prefix, tree string)
 	add = func(prefix, tree string) {
-		for _, e := range g.trees[tree] {
+		entries, _ := g.tree(tree)
+		for _, e := range entries {
 			o := object{"path": prefix + e.name, "mode": e.mode, "type": e.kind, "sha": e.sha, "url": c.repo.url("/git/%ss/%s", e.kind, e.sha)}
 			if e.kind == "blob" {
-				o["size"] = len(g.blobs[e.sha])
+				o["size"] = g.size(e)
 			}
 			out = append(out, o)
 			if e.kind == "tree" && recursive {
@@ -137,10 +138,10 @@ func (c *call) treeJSON(sha string, recursive bool) object {
 
 func getTree(c *call) (int, any, *problem) {
 	sha := c.resolve(c.req.PathValue("sha"))
-	if k := c.repo.git.commits[sha]; k != nil {
+	if k := c.repo.git.commit(sha); k != nil {
 		sha = k.tree
 	}
-	if _, ok := c.repo.git.trees[sha]; !ok {
+	if _, ok := c.repo.git.tree(sha); !ok {
 		return 0, nil, notFound()
 	}
 	return http.StatusOK, c.treeJSON(sha, c.req.URL.Query().Get("recursive") != ""), nil
@@ -158,14 +159,14 @@ func createCommit(c *call) (int, any, *problem) {
 		return 0, nil, p
 	}
 	g := c.repo.git
-	if _, ok := g.trees[in.Tree]; !ok {
+	if _, ok := g.tree(in.Tree); !ok {
 		return 0, nil, invalid("Tree SHA does not exist")
 	}
 	if in.Message == nil {
 		return 0, nil, invalid("Invalid request.\n\n\"message\" wasn't supplied.")
 	}
 	for _, parent := range in.Parents {
-		if g.commits[parent] == nil {
+		if g.commit(parent) == nil {
 			return 0, nil, invalid("Parent SHA does not exist or is not a commit object")
 		}
 	}
@@ -176,7 +177,12 @@ func createCommit(c *call) (int, any, *problem) {
 	if k.committer = k.author; in.Committer != nil {
 		k.committer = *in.Committer
 	}
-	return http.StatusCreated, c.repo.gitCommitJSON(g.commits[g.putCommit(k)]), nil
+	for _, who := range []*signature{&k.author, &k.committer} {
+		if who.Date.IsZero() {
+			who.Date = c.now()
+		}
+	}
+	return http.StatusCreated, c.repo.gitCommitJSON(g.commit(g.putCommit(k))), nil
 }
 
 func (r *Repository) gitCommitJSON(k *commit) object {
@@ -197,7 +203,7 @@ func unsigned() object {
 }
 
 func getGitCommit(c *call) (int, any, *problem) {
-	k := c.repo.git.commits[c.req.PathValue("sha")]
+	k := c.repo.git.commit(c.req.PathValue("sha"))
 	if k == nil {
 		return 0, nil, notFound()
 	}
@@ -219,19 +225,21 @@ func createTag(c *call) (int, any, *problem) {
 	if in.Tagger != nil {
 		who = *in.Tagger
 	}
-	sha := hashObject("tag", []byte("object "+in.Object+"\ntype "+in.Type+"\ntag "+in.Tag+"\ntagger "+who.String()+"\n\n"+in.Message))
-	c.repo.git.tags[sha] = object{
-		"sha": sha, "node_id": "TA_" + sha, "url": c.repo.url("/git/tags/%s", sha), "tag": in.Tag, "message": in.Message,
-		"tagger": who.json(), "verification": unsigned(),
-		"object": object{"sha": in.Object, "type": in.Type, "url": c.repo.url("/git/%ss/%s", in.Type, in.Object)},
+	return http.StatusCreated, c.tagJSON(c.repo.git.putTag(tag{name: in.Tag, message: in.Message, object: in.Object, kind: in.Type, tagger: who})), nil
+}
+
+func (c *call) tagJSON(t *tag) object {
+	return object{
+		"sha": t.sha, "node_id": "TA_" + t.sha, "url": c.repo.url("/git/tags/%s", t.sha), "tag": t.name, "message": t.message,
+		"tagger": t.tagger.json(), "verification": unsigned(),
+		"object": object{"sha": t.object, "type": t.kind, "url": c.repo.url("/git/%ss/%s", t.kind, t.object)},
 	}
-	return http.StatusCreated, c.repo.git.tags[sha], nil
 }
 
 func getTag(c *call) (int, any, *problem) {
-	tag := c.repo.git.tags[c.req.PathValue("sha")]
+	tag := c.repo.git.tag(c.req.PathValue("sha"))
 	if tag == nil {
 		return 0, nil, notFound()
 	}
-	return http.StatusOK, tag, nil
+	return http.StatusOK, c.tagJSON(tag), nil
 }

@@ -133,3 +133,97 @@ func TestPullsByHead(t *testing.T) {
 	gh.AddToken("action", githubtest.Token{})
 	send(t, gh, 403, "action", "POST", api+"/pulls", `{"title":"New","head":"better","base":"main"}`)
 }
+
+// TestBypass: an administrator goes on where the environment lets him, and
+// nobody has approved.
+func TestBypass(t *testing.T) {
+	gh, repo := start(t)
+	repo.AddEnvironment(githubtest.Environment{Name: "open", Reviewers: []string{"octocat"}, CanAdminsBypass: true})
+	repo.AddEnvironment(githubtest.Environment{Name: "closed", Reviewers: []string{"octocat"}})
+	run := repo.AddRun(githubtest.Run{Actor: "starter"})
+	if err := run.Bypass("octocat"); err == nil {
+		t.Error("there is nothing to bypass")
+	}
+	run.Wait("closed")
+	if err := run.Bypass("octocat"); err == nil {
+		t.Error("a closed environment was bypassed")
+	}
+	run = repo.AddRun(githubtest.Run{Actor: "starter"})
+	run.Wait("open")
+	if err := run.Bypass("octocat"); err != nil {
+		t.Error(err)
+	}
+	if status, _ := run.State(); status != "in_progress" {
+		t.Errorf("after the bypass the run is %s", status)
+	}
+	for _, list := range []string{"approvals", "pending_deployments"} {
+		if a := send(t, gh, 200, admin, "GET", fmt.Sprintf("%s/actions/runs/%d/%s", api, run.ID, list), ""); a.body != "[]" {
+			t.Errorf("%s: %s", list, a.body)
+		}
+	}
+}
+
+// TestRerun: the second attempt has another starter and the same approvals.
+func TestRerun(t *testing.T) {
+	gh, repo := start(t)
+	repo.AddEnvironment(githubtest.Environment{Name: "production", Reviewers: []string{"octocat", "again"}, PreventSelfReview: true})
+	run := repo.AddRun(githubtest.Run{Actor: "starter", HeadOwner: "gone", Workflow: ".github/workflows/promote.yml@main"})
+	run.Wait("production")
+	if err := run.Review("octocat", "approved", ""); err != nil {
+		t.Fatal(err)
+	}
+	run.Rerun("again")
+	run.Wait("production")
+	if err := run.Review("again", "approved", ""); err == nil {
+		t.Error("who started the second attempt approved it")
+	}
+	got := send(t, gh, 200, "", "GET", fmt.Sprintf("%s/actions/runs/%d", api, run.ID), "").object(t)
+	if got["run_attempt"] != 2.0 || got["status"] != "waiting" || got["head_repository"] != nil || got["run_started_at"].(string) <= got["created_at"].(string) {
+		t.Errorf("the second attempt: %v", got)
+	}
+	for who, want := range map[string]string{"actor": "starter", "triggering_actor": "again"} {
+		if login := got[who].(map[string]any)["login"]; login != want {
+			t.Errorf("%s is %v, want %s", who, login, want)
+		}
+	}
+	if a := send(t, gh, 200, "", "GET", fmt.Sprintf("%s/actions/runs/%d/approvals", api, run.ID), ""); !strings.Contains(a.body, `"octocat"`) {
+		t.Errorf("approvals: %s", a.body)
+	}
+}
+
+// TestWhoMayDeploy: a misspelt environment guards nothing, and branches are
+// compared with the patterns.
+func TestWhoMayDeploy(t *testing.T) {
+	gh, repo := start(t)
+	state := func(environment, branch string) string {
+		t.Helper()
+		run := repo.AddRun(githubtest.Run{HeadBranch: branch})
+		run.Wait(environment)
+		status, conclusion := run.State()
+		return status + " " + conclusion
+	}
+	if got := state("prodution", "main"); got != "in_progress " {
+		t.Errorf("misspelt: %s", got)
+	}
+	made := send(t, gh, 200, "", "GET", api+"/environments/prodution", "").object(t)
+	if made["can_admins_bypass"] != true || len(made["protection_rules"].([]any)) != 0 {
+		t.Errorf("misspelt: %v", made)
+	}
+	repo.Commit("release/1/x", "r", map[string]string{"r": "1"})
+	repo.AddEnvironment(githubtest.Environment{Name: "patterns", Policies: []string{"main", "release/*", "tag:better"}})
+	repo.AddEnvironment(githubtest.Environment{Name: "protected", ProtectedBranches: true})
+	repo.Protect("main", true)
+	for at, want := range map[[2]string]string{
+		{"patterns", "main"}: "in_progress ", {"patterns", "release/1/x"}: "completed failure", {"patterns", "better"}: "completed failure",
+		{"protected", "main"}: "in_progress ", {"protected", "better"}: "completed failure",
+	} {
+		if got := state(at[0], at[1]); got != want {
+			t.Errorf("%v: %s, want %s", at, got, want)
+		}
+	}
+	for branch, want := range map[string]bool{"main": true, "better": false, "release%2F1%2Fx": false} {
+		if got := send(t, gh, 200, "", "GET", api+"/branches/"+branch, "").object(t)["protected"]; got != want {
+			t.Errorf("%s: protected is %v, want %v", branch, got, want)
+		}
+	}
+}

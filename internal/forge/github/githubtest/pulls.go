@@ -24,16 +24,21 @@ type PullRequest struct {
 	MergeSHA string
 	State    string // open, closed
 	Draft    bool
-	Merged   bool
+	Merged   bool // then MergeSHA is what it became; see Merge
+	MergedBy string
+	MergedAt time.Time
 	Created  time.Time
 
-	head *Repository
+	head    *Repository
+	landed  []string // commits that merging it brought to the base
+	reviews []*Review
 }
 
 // OpenPullRequest makes one; the branches must exist or their commits be told.
 func (r *Repository) OpenPullRequest(pr PullRequest) PullRequest {
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
+	r.sync()
 	return *r.open(pr)
 }
 
@@ -63,6 +68,7 @@ func (r *Repository) open(pr PullRequest) *PullRequest {
 func (r *Repository) PullRequests() []PullRequest {
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
+	r.sync()
 	var out []PullRequest
 	for _, pr := range r.pulls {
 		out = append(out, *pr)
@@ -102,6 +108,8 @@ func pullRoutes() []route {
 		{"GET " + repo + "/pulls/{number}", read, false, getPull},
 		{"PATCH " + repo + "/pulls/{number}", write, false, updatePull},
 		{"GET " + repo + "/pulls/{number}/files", read, false, listPullFiles},
+		{"GET " + repo + "/pulls/{number}/commits", read, false, listPullCommits},
+		{"GET " + repo + "/pulls/{number}/reviews", read, false, listReviews},
 		{"GET " + repo + "/commits/{sha}/pulls", read, false, pullsOfCommit},
 	}
 }
@@ -146,11 +154,15 @@ func (c *call) pullJSON(pr *PullRequest) object {
 			"review_comments": link(reviews), "review_comment": link(reviews + "{/number}"), "statuses": link(statuses),
 		},
 	}
+	merged := pr.MergedAt
+	if merged.IsZero() {
+		merged = pr.Created
+	}
 	if pr.State == "closed" {
-		o["closed_at"] = stamp(pr.Created)
+		o["closed_at"] = stamp(merged)
 	}
 	if pr.Merged {
-		o["merged_at"] = stamp(pr.Created)
+		o["merged_at"] = stamp(merged)
 	}
 	return o
 }
@@ -168,6 +180,9 @@ func (c *call) fullPullJSON(pr *PullRequest) object {
 	o["changed_files"] = len(c.pullFiles(pr))
 	o["mergeable"], o["mergeable_state"], o["rebaseable"] = pr.MergeSHA != "", "clean", true
 	o["merged"], o["merged_by"], o["maintainer_can_modify"] = pr.Merged, nil, pr.head != c.repo
+	if pr.MergedBy != "" {
+		o["merged_by"] = c.accountJSON(c.login(pr.MergedBy))
+	}
 	return o
 }
 
@@ -191,16 +206,6 @@ func listPulls(c *call) (int, any, *problem) {
 		// A head without owner is ignored, as GitHub does.
 		named := !strings.Contains(head, ":") || strings.EqualFold(pr.HeadOwner+":"+pr.Head, head)
 		if (state == "all" || state == pr.State) && (base == "" || base == pr.Base) && named {
-			found = append(found, pr)
-		}
-	}
-	return http.StatusOK, page(c, found, c.pullJSON), nil
-}
-
-func pullsOfCommit(c *call) (int, any, *problem) {
-	var found []*PullRequest
-	for _, pr := range c.repo.pulls {
-		if pr.HeadSHA == c.req.PathValue("sha") && pr.HeadOwner == c.repo.Owner {
 			found = append(found, pr)
 		}
 	}
@@ -262,26 +267,4 @@ func updatePull(c *call) (int, any, *problem) {
 		}
 	}
 	return http.StatusOK, c.fullPullJSON(pr), nil
-}
-
-func listPullFiles(c *call) (int, any, *problem) {
-	pr, p := c.pull()
-	if p != nil {
-		return 0, nil, p
-	}
-	before, after := c.repo.git.filesOf(c.repo.git.mergeBase(pr.BaseSHA, pr.HeadSHA)), c.repo.git.filesOf(pr.HeadSHA)
-	return http.StatusOK, page(c, c.pullFiles(pr), func(path string) object {
-		status, f := "modified", after[path]
-		switch {
-		case before[path].sha == "":
-			status = "added"
-		case f.sha == "":
-			status, f = "removed", before[path]
-		}
-		return object{
-			"sha": f.sha, "filename": path, "status": status, "additions": 1, "deletions": 0, "changes": 1,
-			"blob_url": c.repo.html("/blob/%s/%s", pr.HeadSHA, path), "raw_url": c.repo.html("/raw/%s/%s", pr.HeadSHA, path),
-			"contents_url": c.repo.url("/contents/%s?ref=%s", path, pr.HeadSHA),
-		}
-	}), nil
 }

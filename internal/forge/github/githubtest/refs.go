@@ -11,7 +11,7 @@ import (
 // refJSON is a ref; its object may be a tag.
 func (c *call) refJSON(ref string) object {
 	sha, kind := c.repo.refs[ref], "commit"
-	if c.repo.git.tags[sha] != nil {
+	if c.repo.git.tag(sha) != nil {
 		kind = "tag"
 	}
 	return object{
@@ -54,11 +54,11 @@ func createRef(c *call) (int, any, *problem) {
 	if p := c.ruled(in.Ref, "creation"); p != nil {
 		return 0, nil, p
 	}
-	c.repo.refs[in.Ref] = in.SHA
+	if !c.repo.setRef(in.Ref, in.SHA) {
+		return 0, nil, invalid("Reference update failed")
+	}
 	return http.StatusCreated, c.refJSON(in.Ref), nil
 }
-
-func (g *store) has(sha string) bool { return g.commits[sha] != nil || g.tags[sha] != nil }
 
 func updateRef(c *call) (int, any, *problem) {
 	var in struct {
@@ -88,8 +88,9 @@ func updateRef(c *call) (int, any, *problem) {
 			return 0, nil, p
 		}
 	}
-	c.repo.refs[ref] = in.SHA
-	c.repo.headMoved(ref)
+	if !c.repo.setRef(ref, in.SHA) {
+		return 0, nil, invalid("Reference update failed")
+	}
 	return http.StatusOK, c.refJSON(ref), nil
 }
 
@@ -101,7 +102,7 @@ func deleteRef(c *call) (int, any, *problem) {
 	if p := c.ruled(ref, "deletion"); p != nil {
 		return 0, nil, p
 	}
-	delete(c.repo.refs, ref)
+	c.repo.dropRef(ref)
 	return http.StatusNoContent, nil, nil
 }
 
@@ -110,8 +111,8 @@ func deleteRef(c *call) (int, any, *problem) {
 func (c *call) resolve(name string) string {
 	for _, ref := range []string{name, "refs/" + name, "refs/heads/" + name, "refs/tags/" + name} {
 		if sha := c.repo.refs[ref]; sha != "" {
-			if tag := c.repo.git.tags[sha]; tag != nil {
-				return tag["object"].(object)["sha"].(string)
+			if tag := c.repo.git.tag(sha); tag != nil {
+				return tag.object
 			}
 			return sha
 		}

@@ -174,14 +174,14 @@ func (c *call) publish(rel *release) *problem {
 		}
 	}
 	sha := c.resolve(rel.target)
-	if c.repo.git.commits[sha] == nil {
+	if c.repo.git.commit(sha) == nil {
 		return invalidField("Release", "target_commitish", "invalid")
 	}
 	if ref := "refs/tags/" + rel.tag; c.repo.refs[ref] == "" {
 		if p := c.ruled(ref, "creation"); p != nil {
 			return p
 		}
-		c.repo.refs[ref] = sha
+		c.repo.setRef(ref, sha)
 	}
 	rel.published, rel.immutable = c.now(), c.repo.ImmutableReleases
 	return nil

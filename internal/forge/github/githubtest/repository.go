@@ -31,6 +31,10 @@ type Repository struct {
 	refs    map[string]string
 	created time.Time
 
+	source    *source           // where the branches and tags are, besides refs
+	mirrored  map[string]string // those that were there
+	protected map[string]bool   // branches with classic protection
+
 	numbers      int // of issues and pull requests
 	pulls        []*PullRequest
 	comments     []*Comment
@@ -56,7 +60,7 @@ func (s *Server) Repository(owner, name string) *Repository {
 	s.login(owner)
 	r := &Repository{
 		ID: s.nextID(), Owner: owner, Name: name, DefaultBranch: "main", TokenMayOpenPulls: true,
-		server: s, git: newStore(), refs: map[string]string{}, created: s.now(),
+		server: s, git: newStore(), refs: map[string]string{}, protected: map[string]bool{}, created: s.now(),
 	}
 	s.repos[key] = r
 	return r
@@ -72,6 +76,13 @@ func (r *Repository) Fork(owner string) *Repository {
 		fork.refs[ref] = sha
 	}
 	return fork
+}
+
+// Protect switches the classic protection of a branch.
+func (r *Repository) Protect(branch string, on bool) {
+	r.server.mu.Lock()
+	defer r.server.mu.Unlock()
+	r.protected[branch] = on
 }
 
 // FullName is "owner/name".

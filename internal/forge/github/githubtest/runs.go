@@ -3,6 +3,7 @@ package githubtest
 import (
 	"archive/zip"
 	"bytes"
+	"fmt"
 	"maps"
 	"net/http"
 	"slices"
@@ -18,9 +19,11 @@ type Run struct {
 	HeadBranch, HeadSHA, Workflow string
 	Status, Conclusion            string
 	Attempt                       int
-	HeadOwner                     string // of the fork that it ran for
+	HeadOwner                     string // of the fork that it ran for; one that is not there was deleted
+	TriggeringActor               string // who started this attempt; Actor when empty
 	Created                       time.Time
-	waiting                       []string // environments
+	Started                       time.Time // of this attempt
+	waiting                       []string  // environments
 	approvals                     []approval
 	repo                          *Repository
 }
@@ -38,14 +41,34 @@ type Artifact struct {
 func (r *Repository) AddRun(run Run) *Run {
 	r.server.mu.Lock()
 	defer r.server.mu.Unlock()
-	run.ID, run.Created, run.repo = or(run.ID, r.server.nextID()), r.server.now(), r
+	r.sync()
+	run.ID, run.repo = or(run.ID, r.server.nextID()), r
+	if run.Created.IsZero() {
+		run.Created = r.server.now()
+	}
+	if run.Started.IsZero() {
+		run.Started = run.Created
+	}
 	run.Status, run.Event, run.Actor = or(run.Status, "in_progress"), or(run.Event, "push"), or(run.Actor, r.Owner)
+	run.TriggeringActor = or(run.TriggeringActor, run.Actor)
 	run.Workflow, run.Attempt, run.HeadOwner = or(run.Workflow, ".github/workflows/waybill.yml"), or(run.Attempt, 1), or(run.HeadOwner, r.Owner)
 	run.HeadBranch = or(run.HeadBranch, r.DefaultBranch)
 	run.HeadSHA = or(run.HeadSHA, r.refs["refs/heads/"+run.HeadBranch])
 	r.git.know(run.HeadSHA, r.signature(run.Actor))
 	r.runs = append(r.runs, &run)
 	return &run
+}
+
+// Rerun starts the next attempt of a run, as an account. What was approved for
+// the attempts before stays in the list of approvals.
+func (run *Run) Rerun(login string) {
+	s := run.repo.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.login(login)
+	run.Attempt++
+	run.TriggeringActor, run.Started, run.waiting = login, s.now(), nil
+	run.Status, run.Conclusion = "in_progress", ""
 }
 
 // AddArtifact leaves files with a run.
@@ -117,12 +140,16 @@ func getRun(c *call) (int, any, *problem) {
 		return 0, nil, p
 	}
 	base, actor := c.repo.url("/actions/runs/%d", run.ID), c.accountJSON(c.login(run.Actor))
-	head := c.repos[strings.ToLower(run.HeadOwner+"/"+c.repo.Name)]
-	if head == nil {
-		head = c.repo
+	var head any // null where the fork was deleted, which the description does not say
+	if fork := c.repos[strings.ToLower(run.HeadOwner+"/"+c.repo.Name)]; fork != nil {
+		head = fork.shortJSON()
+	}
+	var previous any
+	if run.Attempt > 1 {
+		previous = base + fmt.Sprintf("/attempts/%d", run.Attempt-1)
 	}
 	sig := c.repo.signature(run.Actor)
-	if k := c.repo.git.commits[run.HeadSHA]; k != nil {
+	if k := c.repo.git.commit(run.HeadSHA); k != nil {
 		sig = k.author
 	}
 	return http.StatusOK, object{
@@ -130,10 +157,10 @@ func getRun(c *call) (int, any, *problem) {
 		"head_sha": run.HeadSHA, "path": run.Workflow, "run_number": 1, "run_attempt": run.Attempt, "event": run.Event,
 		"status": run.Status, "conclusion": text(run.Conclusion), "workflow_id": 1, "check_suite_id": run.ID, "check_suite_node_id": nodeID("CS", run.ID),
 		"url": base, "html_url": c.repo.html("/actions/runs/%d", run.ID), "created_at": stamp(run.Created), "updated_at": stamp(run.Created),
-		"run_started_at": stamp(run.Created), "actor": actor, "triggering_actor": actor, "jobs_url": base + "/jobs", "logs_url": base + "/logs",
+		"run_started_at": stamp(run.Started), "actor": actor, "triggering_actor": c.accountJSON(c.login(run.TriggeringActor)), "jobs_url": base + "/jobs", "logs_url": base + "/logs",
 		"check_suite_url": c.repo.url("/check-suites/%d", run.ID), "artifacts_url": base + "/artifacts", "cancel_url": base + "/cancel",
-		"rerun_url": base + "/rerun", "workflow_url": c.repo.url("/actions/workflows/1"), "previous_attempt_url": nil, "pull_requests": list{},
-		"referenced_workflows": list{}, "repository": c.repo.shortJSON(), "head_repository": head.shortJSON(),
+		"rerun_url": base + "/rerun", "workflow_url": c.repo.url("/actions/workflows/1"), "previous_attempt_url": previous, "pull_requests": list{},
+		"referenced_workflows": list{}, "repository": c.repo.shortJSON(), "head_repository": head,
 		"head_commit": object{
 			"id": run.HeadSHA, "tree_id": hashObject("tree", nil), "message": "", "timestamp": stamp(run.Created),
 			"author": object{"name": sig.Name, "email": sig.Email}, "committer": object{"name": sig.Name, "email": sig.Email},

@@ -183,6 +183,9 @@ func (s *Server) serve(w http.ResponseWriter, req *http.Request, r route) {
 		answerError(w, p)
 		return
 	}
+	if c.repo != nil {
+		c.repo.sync()
+	}
 	status, answer, p := r.handle(c)
 	switch {
 	case p != nil:
