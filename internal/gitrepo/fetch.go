@@ -19,6 +19,7 @@ import (
 // parents are not here are listed in shallows too.
 type request struct {
 	want     string
+	also     []string // more to want
 	haves    []string
 	shallows []string
 	depth    int
@@ -38,6 +39,9 @@ var errPackTooLarge = fmt.Errorf("the pack has more than %d bytes", maxPackBytes
 func (m *Remote) download(ctx context.Context, s transport.UploadPackSession, adv *capability.List, q request, consume func(pack io.Reader) error) error {
 	req := packp.NewUploadPackRequestFromCapabilities(adv)
 	req.Wants = []plumbing.Hash{plumbing.NewHash(q.want)}
+	for _, id := range q.also {
+		req.Wants = append(req.Wants, plumbing.NewHash(id))
+	}
 	for _, h := range q.haves {
 		req.Haves = append(req.Haves, plumbing.NewHash(h))
 	}

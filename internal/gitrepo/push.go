@@ -323,6 +323,7 @@ func (m *Remote) refusal(report *packp.ReportStatus, said string) error {
 	sort.Strings(reasons)
 	e := &remoteError{what: fmt.Sprintf("push to remote %s (%s)", m.name, m.push.url), kind: ErrRefused, cause: report.Error()}
 	e.text = clip(strings.Join(reasons, ", "))
+	e.hint = ruleHint(strings.Join(reasons, ", ") + "\n" + said)
 	if said = clip(said); said != "" {
 		e.text += "; the remote says: " + said
 	}

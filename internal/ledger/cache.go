@@ -10,12 +10,13 @@ import (
 	"time"
 
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // cacheMagic begins every cached state. A change to State or to the order in
 // codec.state makes another version: an old cache is then read anew from the
 // ledger, never guessed at.
-const cacheMagic = "waybill ledger state 1\n"
+const cacheMagic = "waybill ledger state 2\n"
 
 // maxCache bounds what UnmarshalCache reads.
 const maxCache = 1 << 30
@@ -208,7 +209,9 @@ func optional[T any](c *codec, p **T, each func(*T)) {
 func dict[K comparable, V any](c *codec, m *map[K]V, compare func(a, b K) int, key func(*K), value func(*V)) {
 	n := c.count(len(*m))
 	if !c.reading {
-		for _, k := range slices.SortedFunc(maps.Keys(*m), compare) {
+		keys := slices.Collect(maps.Keys(*m))
+		sorting.By(keys, compare)
+		for _, k := range keys {
 			v := (*m)[k]
 			key(&k)
 			value(&v)
@@ -310,8 +313,11 @@ func (c *codec) decision(d *Decision) {
 	c.version(&d.Version)
 	text(c, &d.ContentDigest)
 	c.mark(&d.At, &d.By, &d.Reason, &d.Event)
-	var none ref.Digest
-	c.grounds(&d.Approvals, &none, &d.Run)
+	optional(c, &d.Signed, func(s *Signed) {
+		text(c, &s.Statement)
+		text(c, &s.Signature)
+	})
+	c.grounds(&d.Approvals, &d.PolicyDigest, &d.Run)
 }
 
 func (c *codec) deprecation(m *Mark) { c.mark(&m.At, &m.By, &m.Reason, &m.Event) }

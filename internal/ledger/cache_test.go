@@ -42,7 +42,7 @@ func TestCacheRefuses(t *testing.T) {
 		}
 	}
 	refuse("nothing", nil, "not a cache")
-	refuse("another format", bytes.Replace(data, []byte("state 1\n"), []byte("state 2\n"), 1), "another release")
+	refuse("another format", bytes.Replace(data, []byte("state 2\n"), []byte("state 1\n"), 1), "another release")
 	for i := len(cacheMagic); i < len(data); i += 13 {
 		flipped := bytes.Clone(data)
 		flipped[i] ^= 0x10
@@ -88,7 +88,7 @@ func FuzzCache(f *testing.F) {
 		// A forged cache may be wrong, but nothing may panic.
 		for name, a := range s.Artifacts {
 			for stage, in := range a.Stages {
-				_, _ = LastGood(&s, name, stage)
+				_, _ = LastGood(&s, name, stage, Healthy{})
 				e := Event{APIVersion: APIVersion, Kind: KindRollback, Artifact: name, Stage: stage, Version: in.Version, From: in.Version, hash: genesis}
 				_, _ = Tags(e, &s)
 				_, _ = Next(s.Head, &s, day, Event{Kind: KindPromote, Artifact: name, Stage: stage, Version: in.Version, ContentDigest: in.ContentDigest, Digest: in.Digest, Actor: octocat})

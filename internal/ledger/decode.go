@@ -116,6 +116,8 @@ func (d *decoder) field(e *Event, key string) (err error) {
 		e.Run, err = d.text()
 	case "seq":
 		e.Seq, err = d.integer()
+	case "signed":
+		e.Signed, err = d.signed()
 	case "stage":
 		e.Stage, err = d.name(ref.CheckStage)
 	case "time":
@@ -162,6 +164,22 @@ func (d *decoder) approval() (Approval, error) {
 		return err
 	})
 	return a, err
+}
+
+func (d *decoder) signed() (*Signed, error) {
+	s := new(Signed)
+	err := d.object(func(key string) (err error) {
+		switch key {
+		case "signature":
+			s.Signature, err = d.text()
+		case "statement":
+			s.Statement, err = d.text()
+		default:
+			err = d.skip()
+		}
+		return err
+	})
+	return s, err
 }
 
 // evidence reads digests by kind; what is neither that nor a verdict comes

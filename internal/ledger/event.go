@@ -41,8 +41,16 @@ type Approval struct {
 	ID    int64     `json:"id"`
 	Login string    `json:"login"`
 	At    time.Time `json:"at"`
-	// Via says where it was given: "review", "environment", "ledger".
+	// Via says where it was given: "review", "environment", "signed".
 	Via string `json:"via,omitempty"`
+}
+
+// Signed is an approval as its giver signed it: the text that was signed and an
+// armored SSH signature over it (OpenSSH, PROTOCOL.sshsig). Package approval
+// knows what they say.
+type Signed struct {
+	Statement string `json:"statement"`
+	Signature string `json:"signature"`
 }
 
 // Evidence is what a registration rests on: the stored report of its checks,
@@ -91,6 +99,7 @@ type Event struct {
 	Actor         Actor       `json:"actor,omitzero"`
 	Approvals     []Approval  `json:"approvals,omitempty"`
 	Evidence      *Evidence   `json:"evidence,omitempty"`
+	Signed        *Signed     `json:"signed,omitempty"` // approve only
 	PolicyDigest  ref.Digest  `json:"policyDigest,omitempty"`
 	Run           string      `json:"run,omitempty"` // URL or id of the run attempt that wrote it
 	Reason        string      `json:"reason,omitempty"`
@@ -179,7 +188,7 @@ func (f fields) String() string {
 }
 
 // kinds says what each kind must have and may have. Approvals, evidence,
-// policyDigest, run and reason may always be there. Readers ask only for what
+// policyDigest, run and reason may always be there, signed with approve. Readers ask only for what
 // must be there; writers also leave out what may not.
 var kinds = map[Kind]struct{ must, may fields }{
 	KindRegister:    {must: hasArtifactKind | hasVersion | hasContent | hasDigest | hasCommit},
@@ -295,10 +304,22 @@ func (e *Event) checkAnnexes() error {
 	if err := checkText("reason", e.Reason, maxReason); err != nil {
 		return err
 	}
+	if e.Signed != nil {
+		if err := cmp.Or(checkSigned("signed.statement", e.Signed.Statement, maxStatement), checkSigned("signed.signature", e.Signed.Signature, maxSignature)); err != nil {
+			return err
+		}
+	}
 	if e.Evidence != nil {
 		return e.Evidence.check()
 	}
 	return nil
+}
+
+func checkSigned(what, s string, limit int) error {
+	if s == "" || strings.IndexByte(s, 0) >= 0 {
+		return fmt.Errorf("%s is empty, or has a zero byte", what)
+	}
+	return checkText(what, s, limit)
 }
 
 func (e *Evidence) check() error {
@@ -322,6 +343,15 @@ func (e *Evidence) check() error {
 		}
 	}
 	return nil
+}
+
+// clone shares nothing that a caller could change.
+func (s *Signed) clone() *Signed {
+	if s == nil {
+		return nil
+	}
+	c := *s
+	return &c
 }
 
 // clone shares nothing that a caller could change.

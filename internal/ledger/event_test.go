@@ -243,6 +243,7 @@ func FuzzEvent(f *testing.F) {
 	}
 	line := valid(f)
 	f.Add([]byte(strings.Replace(line, `"kind":"rollback"`, `"kind":"canary"`, 1)))
+	f.Add([]byte(signedLine(f)))
 	f.Add([]byte(strings.Replace(line, `"run":"local"`, `"s":["\u0001é",1.5e-7]`, 1)))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		e, err := Parse(line)
@@ -257,7 +258,7 @@ func FuzzEvent(f *testing.F) {
 			return
 		}
 		for key, want := range map[string]any{"artifact": e.Artifact, "actor": e.Actor, "time": e.Time, "version": e.Version, "from": e.From, "seq": e.Seq,
-			"reason": e.Reason, "run": e.Run, "approvals": e.Approvals, "commit": e.Commit, "digest": e.Digest} {
+			"reason": e.Reason, "signed": e.Signed, "run": e.Run, "approvals": e.Approvals, "commit": e.Commit, "digest": e.Digest} {
 			got := reflect.New(reflect.TypeOf(want))
 			if raw, ok := fields[key]; ok {
 				if err := json.Unmarshal(raw, got.Interface()); err != nil {
@@ -279,10 +280,23 @@ func FuzzEvent(f *testing.F) {
 		if twice, err := back.Line(); err != nil || !bytes.Equal(again, twice) {
 			t.Errorf("wrote %s, then %s (%v)", again, twice, err)
 		}
-		if len(again) == len(line) && !bytes.Equal(again, line) {
+		// A line may have fields that this release does not know; the same
+		// value has the same bytes.
+		if !bytes.Equal(again, line) && sameValue(t, again, line) {
 			t.Errorf("two ways to write an event:\n%s\n%s", line, again)
 		}
 	})
+}
+
+func sameValue(t *testing.T, a, b []byte) bool {
+	var x, y any
+	if err := json.Unmarshal(a, &x); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &y); err != nil {
+		t.Fatal(err)
+	}
+	return reflect.DeepEqual(x, y)
 }
 
 func sameJSON(t *testing.T, a, b any) bool {

@@ -154,6 +154,14 @@ func (h *history) decision(kind Kind, name, version, stage string) Event {
 	return e
 }
 
+// approve is a decision that somebody signed; the ledger does not ask who.
+func (h *history) approve(name, version, stage string) Event {
+	e := h.decision(KindApprove, name, version, stage)
+	e.PolicyDigest = digestOf("policy")
+	e.Signed = &Signed{Statement: `{"artifact":"` + name + `","reason":"<ok> \\ \n \u2028 é"}`, Signature: "-----BEGIN SSH SIGNATURE-----\nAAAA\n-----END SSH SIGNATURE-----\n"}
+	return e
+}
+
 // random appends about n events. With monotone times every event is later
 // than all before it; without, clocks jump and several events share a second.
 func (h *history) random(rng *rand.Rand, n int, monotone bool) *history {
@@ -201,7 +209,7 @@ func (h *history) randomDrafts(rng *rand.Rand, name, stage string) []Event {
 	case 2:
 		return []Event{about(KindDeprecate, name, []string{v, ""}[rng.Intn(2)])}
 	case 3:
-		return []Event{h.decision(KindApprove, name, v, stage)}
+		return []Event{h.approve(name, v, stage)}
 	case 4:
 		return []Event{h.decision(KindReject, name, v, stage)}
 	case 5, 6, 7:
@@ -209,7 +217,7 @@ func (h *history) randomDrafts(rng *rand.Rand, name, stage string) []Event {
 			return nil
 		}
 		from := current.Version.String()
-		if good, err := LastGood(h.state, name, stage); err == nil {
+		if good, err := LastGood(h.state, name, stage, Healthy{}); err == nil {
 			return []Event{about(KindHold, name, from), h.rollback(name, from, good.Version.String(), stage)}
 		}
 		if from == v {

@@ -60,6 +60,8 @@ const (
 	maxReason    = 4096
 	maxApprovals = 100
 	maxEvidence  = 100
+	maxStatement = 8 << 10
+	maxSignature = 16 << 10
 	maxInteger   = 1<<53 - 1 // RFC 8785: numbers are IEEE doubles
 )
 

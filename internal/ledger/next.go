@@ -39,7 +39,7 @@ func Next(head Head, state *State, now time.Time, drafts ...Event) ([]Event, err
 			return nil, fmt.Errorf("ledger: %s of %s: %w", e.Kind, clip(e.Artifact), err)
 		}
 		e.APIVersion, e.Seq, e.Previous = APIVersion, head.Seq+1, head.previous()
-		e.Approvals, e.Evidence = slices.Clone(e.Approvals), e.Evidence.clone()
+		e.Approvals, e.Evidence, e.Signed = slices.Clone(e.Approvals), e.Evidence.clone(), e.Signed.clone()
 		e.Time = now
 		if a := state.Artifacts[e.Artifact]; a != nil && a.Newest.Sub(now) > maxAhead {
 			return nil, fmt.Errorf("ledger: %s of %s: %w: its newest event is dated %s, %s ahead of this machine (%s); set the clock, or wait",
@@ -74,6 +74,9 @@ func (e *Event) checkDraft() error {
 	}
 	if extra := e.fields() &^ (kind.must | kind.may); extra != 0 {
 		return fmt.Errorf("a %s event has no %s", e.Kind, extra)
+	}
+	if e.Signed != nil && e.Kind != KindApprove {
+		return fmt.Errorf("a %s event has no signed", e.Kind)
 	}
 	return nil
 }

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/waybill-dev/waybill/internal/ref"
 )
@@ -79,55 +78,4 @@ func (s *State) CanRegister(name string, version ref.Version, commit string, con
 		}
 	}
 	return nil
-}
-
-// LastGood returns the version that a stage can be rolled back to: of the
-// versions that were there before, the newest that is not the current one,
-// not held, not deprecated, and not itself rolled back the last time it was
-// there. When there is none the error wraps ErrNoGood and says why each
-// candidate is out.
-func LastGood(s *State, artifact, stage string) (Version, error) {
-	none := func(why string) (Version, error) {
-		return Version{}, fmt.Errorf("%s#%s: %w: %s", artifact, stage, ErrNoGood, why)
-	}
-	a := s.Artifacts[artifact]
-	if a == nil {
-		return none("the artifact is not registered")
-	}
-	current := a.Stages[stage]
-	if current == nil {
-		return none("no version was ever there")
-	}
-	seen := map[ref.Version]bool{current.Version: true}
-	var out []string
-	for i := len(current.History) - 1; i >= 0; i-- {
-		t := &current.History[i]
-		if seen[t.Version] {
-			continue
-		}
-		seen[t.Version] = true
-		v := a.Version(t.Version)
-		if v == nil {
-			continue // cannot be in a folded state, only in a forged cache
-		}
-		_, held := a.Holds[t.Version]
-		switch {
-		case t.RolledBack:
-			out = append(out, fmt.Sprintf("%s was rolled back", t.Version))
-		case held:
-			out = append(out, fmt.Sprintf("%s is on hold", t.Version))
-		case v.Deprecated != nil:
-			out = append(out, fmt.Sprintf("%s is deprecated", t.Version))
-		default:
-			return *v, nil
-		}
-	}
-	if len(out) == 0 {
-		return none(fmt.Sprintf("%s is the first version there", current.Version))
-	}
-	const shown = 5
-	if len(out) > shown {
-		out = append(out[:shown], fmt.Sprintf("%d more", len(out)-shown))
-	}
-	return none(strings.Join(out, ", "))
 }

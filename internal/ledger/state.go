@@ -132,6 +132,8 @@ type Decision struct {
 	At            time.Time   `json:"at"`
 	By            Actor       `json:"by"`
 	Approvals     []Approval  `json:"approvals,omitempty"`
+	Signed        *Signed     `json:"signed,omitempty"`
+	PolicyDigest  ref.Digest  `json:"policyDigest,omitempty"`
 	Run           string      `json:"run,omitempty"`
 	Reason        string      `json:"reason,omitempty"`
 	Event         int64       `json:"event"`
@@ -211,7 +213,7 @@ func (a *Artifact) apply(e *Event) error {
 		return a.deploy(e)
 	case KindApprove, KindReject:
 		a.Decisions = append(a.Decisions, Decision{Kind: e.Kind, Stage: e.Stage, Version: e.Version, ContentDigest: e.ContentDigest,
-			At: e.Time, By: e.Actor, Approvals: e.Approvals, Run: e.Run, Reason: e.Reason, Event: e.Seq})
+			At: e.Time, By: e.Actor, Approvals: e.Approvals, Signed: e.Signed, PolicyDigest: e.PolicyDigest, Run: e.Run, Reason: e.Reason, Event: e.Seq})
 		return nil
 	case KindHold:
 		if _, err := a.content(e); err != nil {

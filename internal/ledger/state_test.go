@@ -74,7 +74,7 @@ func TestStateInvariants(t *testing.T) {
 					}
 					next = past
 				}
-				if good, err := LastGood(h.state, name, stage); err == nil {
+				if good, err := LastGood(h.state, name, stage, Healthy{}); err == nil {
 					if _, held := a.Holds[good.Version]; held || good.Version == s.Version || good.Deprecated != nil {
 						t.Errorf("%s#%s: %s is not good", name, stage, good.Version)
 					}
@@ -178,7 +178,7 @@ func TestLastGood(t *testing.T) {
 	h := newHistory(t)
 	good := func(want string) {
 		t.Helper()
-		v, err := LastGood(h.state, "sentiment", "production")
+		v, err := LastGood(h.state, "sentiment", "production", Healthy{})
 		if err == nil && v.Version.String() != want || err != nil && (want != "" && !strings.Contains(err.Error(), want) || !errors.Is(err, ErrNoGood)) {
 			t.Errorf("got %s, %v, want %s", v.Version, err, want)
 		}
