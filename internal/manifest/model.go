@@ -53,14 +53,7 @@ func (d *document) model(a *Artifact) *Model {
 	for _, e := range d.entries(d.get(d.root, "deploy")) {
 		d.check(e.key, ref.CheckStage(e.key.Value))
 		d.uses = append(d.uses, use{name: e.key.Value, pos: d.pos(e.key)})
-		for _, item := range items(e.value) {
-			m.Deploy[e.key.Value] = append(m.Deploy[e.key.Value], DeployTarget{
-				File:  d.filePath(dir, d.get(item, "file")),
-				Key:   text(d.get(item, "key")),
-				Value: text(d.get(item, "value")),
-				Pos:   d.pos(item),
-			})
-		}
+		m.Deploy[e.key.Value] = d.deployTargets(dir, e.value)
 	}
 	return m
 }

@@ -133,11 +133,13 @@ func (d *document) stages(n *yaml.Node, people map[string][]Person) []Stage {
 			d.report(d.get(e.value, "soak"), "add from:", "stages.%s.soak: says how long a version must have been in an earlier stage, but there is no from", clip(s.Name))
 		}
 		s.Requires = strs(texts(d.get(e.value, "requires")))
-		s.Approvals = d.approvals(d.get(e.value, "approvals"), people, groups, s.Environment != "")
+		s.Approvals = d.approvals(d.get(e.value, "approvals"), people, groups)
 		s.Rollback = s.Approvals
-		if rollback := d.get(d.get(e.value, "rollback"), "approvals"); rollback != nil {
-			s.Rollback = d.approvals(rollback, people, groups, s.Environment != "")
+		rollback := d.get(e.value, "rollback")
+		if approvals := d.get(rollback, "approvals"); approvals != nil {
+			s.Rollback = d.approvals(approvals, people, groups)
 		}
+		s.RollbackSoak = d.duration(d.get(rollback, "soak"))
 		stages = append(stages, s)
 	}
 	d.circles(names, from)
@@ -176,9 +178,10 @@ func (d *document) circles(names []string, from map[string][]*yaml.Node) {
 	}
 }
 
-// approvals reads an approvals mapping. environment tells whether the review
-// of an environment counts as one of them; groups are the names of people.
-func (d *document) approvals(n *yaml.Node, people map[string][]Person, groups []string, environment bool) Approvals {
+// approvals reads an approvals mapping. groups are the names of people: who is
+// in none of those that from names counts nowhere, not as an environment's
+// reviewer either.
+func (d *document) approvals(n *yaml.Node, people map[string][]Person, groups []string) Approvals {
 	required, _ := whole(d.get(n, "required"))
 	a := Approvals{
 		Required: int(min(max(required, 0), 1000)), // the schema has bounds; this keeps a refused one harmless
@@ -201,11 +204,7 @@ func (d *document) approvals(n *yaml.Node, people map[string][]Person, groups []
 			members[p.ID] = true
 		}
 	}
-	available := len(members)
-	if environment {
-		available++
-	}
-	if len(from) > 0 && known && a.Required > available {
+	if len(from) > 0 && known && a.Required > len(members) {
 		d.report(d.get(n, "required"), "", "%d approvals are required, but of %s only %d can approve", a.Required, clip(list(a.From, "and")), len(members))
 	}
 	return a

@@ -90,7 +90,10 @@ type Stage struct {
 	Approvals   Approvals
 	Requires    []string  // check groups, see report.Group…
 	Rollback    Approvals // of a rollback; the same as Approvals unless it was given
-	Pos         Pos
+	// RollbackSoak is how long a version must have stayed for a rollback to go
+	// back to it.
+	RollbackSoak time.Duration
+	Pos          Pos
 }
 
 // Approvals says how many people out of which groups must agree.
@@ -344,10 +347,4 @@ type Gate struct {
 type PerSlice struct {
 	MinRows int64
 	Margin  *float64
-}
-
-// DeployTarget is one place where a stage's digest is written.
-type DeployTarget struct {
-	File, Key, Value string
-	Pos              Pos
 }

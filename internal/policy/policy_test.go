@@ -25,6 +25,7 @@ stages:
     environment: production
     approvals: {required: 2, from: [ml-leads], exclude: [author, committer], maxAge: 72h}
     requires: [data, evaluation]
+    rollback: {soak: 2h}
 report: {samples: none}
 freezes: [{from: 2026-12-20, to: 2027-01-03, allow: [rollback]}]
 `
@@ -83,6 +84,8 @@ func side(t *testing.T, texts ...string) policy.Side {
 func TestWeakened(t *testing.T) {
 	for _, c := range []struct{ in, old, new, want string }{
 		{project, "    soak: 24h\n", "    soak: 1h\n", "after a shorter time"},
+		{project, "rollback: {soak: 2h}", "rollback: {soak: 1h}", "may go back to a version that was there for a shorter time"},
+		{project, "    rollback: {soak: 2h}\n", "", "may go back to a version that was there for a shorter time"},
 		{project, "from: [staging]\n", "from: [staging, shadow]\n", "may be entered from shadow too"},
 		{project, "    from: [staging]\n    soak: 24h\n", "", "no longer asks that a version was in staging"},
 		{project, "required: 2", "required: 1", "needs fewer approvals"},

@@ -61,6 +61,9 @@ func (c *comparison) stage(was, is manifest.Stage) {
 	if is.Soak < was.Soak {
 		c.weaker(name+" soak", was.Soak.String(), is.Soak.String(), "a version may enter %s after a shorter time", is.Name)
 	}
+	if is.RollbackSoak < was.RollbackSoak {
+		c.weaker(name+" rollback soak", was.RollbackSoak.String(), is.RollbackSoak.String(), "a rollback of %s may go back to a version that was there for a shorter time", is.Name)
+	}
 	switch {
 	case was.Environment != "" && is.Environment == "":
 		c.weaker(name+" environment", was.Environment, "", "%s has no environment any more, whose review counted", is.Name)
