@@ -21,18 +21,41 @@ type gate struct {
 	w       *workspace.Workspace
 	l       *workspace.Ledger
 	policy  *manifest.Project
+	commit  string // of the default branch, where the policy was read
+	on      Occasion
 	stage   manifest.Stage
 	a       *ledger.Artifact
 	version *ledger.Version
 	now     time.Time
 	action  string // "promote" or "rollback"
+	// counted is the consent that approvals let in, for the event to record.
+	counted []ledger.Approval
+
+	runs    map[int64]answered // see runOf
+	read    *ledger.Log        // see log
+	implied *implied           // see projection
+	again   map[string]string  // verdicts of check groups that were computed now; nil: those recorded count
 }
 
 // judge evaluates every condition, so that a refusal names them all at once.
 func (g *gate) judge(ctx context.Context) (*report.Report, error) {
-	findings := []report.Finding{g.hold(), g.deprecated(), freeze(g.policy, g.now, g.a.Name, g.action), g.approvals()}
+	findings := []report.Finding{g.hold(), g.deprecated(), freeze(g.policy, g.now, g.a.Name, g.action)}
+	approvals, err := g.approvals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	findings = append(findings, approvals...)
+	content, err := encoding(ctx, g.w, g.a.Name, g.version.ContentDigest, g.version.Digest)
+	if err != nil {
+		return nil, err
+	}
 	if g.action == "promote" {
 		findings = append(findings, g.from(), g.older())
+		registration, err := g.registration(ctx, content.Verdict == report.Pass)
+		if err != nil {
+			return nil, err
+		}
+		findings = append(findings, registration...)
 		findings = append(findings, g.requires()...)
 		compared, err := g.compared(ctx)
 		if err != nil {
@@ -40,10 +63,12 @@ func (g *gate) judge(ctx context.Context) (*report.Report, error) {
 		}
 		findings = append(findings, compared...)
 	}
-	content, err := encoding(ctx, g.w, g.a.Name, g.version.ContentDigest, g.version.Digest)
+	findings = append(findings, g.byWhom(ctx)...)
+	anchors, err := g.anchors(ctx)
 	if err != nil {
 		return nil, err
 	}
+	findings = append(findings, anchors...)
 	oci, err := g.ociTag(ctx)
 	if err != nil {
 		return nil, err
@@ -93,26 +118,6 @@ func freeze(p *manifest.Project, now time.Time, artifact, action string) report.
 			if len(z.Allow) > 0 {
 				f.Message += ", which allows only " + strings.Join(z.Allow, ", ")
 			}
-		}
-	}
-	return f
-}
-
-// approvals counts consent. Nothing that this release can verify gives any, so
-// a stage that requires some is refused: not a silent pass.
-func (g *gate) approvals() report.Finding {
-	f := g.finding("promotion.approvals")
-	need := g.stage.Approvals.Required
-	if g.action == "rollback" {
-		need = g.stage.Rollback.Required
-	}
-	f.Message = "it needs no approvals"
-	if need > 0 {
-		f.Verdict = report.Fail
-		f.Message = fmt.Sprintf("%s needs %d approvals, and this release of waybill cannot verify any", g.stage.Name, need)
-		f.Expected, f.Observed = fmt.Sprintf("%d approvals", need), "0"
-		if len(g.stage.Approvals.From) > 0 {
-			f.Hint = "they would have to come from " + strings.Join(g.stage.Approvals.From, ", ")
 		}
 	}
 	return f
@@ -183,19 +188,16 @@ func (g *gate) requires() []report.Finding {
 			out = append(out, notAbout(f, g.a.Kind, group))
 			continue
 		}
-		verdict := ""
-		if g.version.Evidence != nil {
-			verdict = g.version.Evidence.Verdicts[group]
-		}
+		verdict, when := g.recorded(group)
 		f.Observed = verdict
 		switch verdict {
 		case string(report.Pass):
-			f.Message = fmt.Sprintf("the %s checks passed when it was registered", group)
+			f.Message = fmt.Sprintf("the %s checks passed %s", group, when)
 		case string(report.Fail):
-			f.Verdict, f.Message = report.Fail, fmt.Sprintf("the %s checks failed when it was registered", group)
+			f.Verdict, f.Message = report.Fail, fmt.Sprintf("the %s checks failed %s", group, when)
 		default:
 			f.Verdict, f.Observed = report.Inconclusive, "none"
-			f.Message = fmt.Sprintf("no verdict of the %s checks was recorded when it was registered", group)
+			f.Message = fmt.Sprintf("no verdict of the %s checks was recorded %s", group, when)
 			f.Hint = "declare checks of this group in its manifest, or take the group out of requires: on the default branch"
 		}
 		out = append(out, f)
@@ -273,19 +275,13 @@ func (g *gate) gitTag() (report.Finding, error) {
 		f.Severity, f.Verdict, f.Message, f.Hint = report.Warning, report.Fail, "the remote has no tag "+name, "run \"waybill doctor --fix\""
 		return f, nil
 	}
-	log, err := g.l.Log()
+	implied, err := g.projection()
 	if err != nil {
 		return f, err
 	}
-	tags, err := ledger.Projection(log.Events())
-	if err != nil {
-		return f, err
-	}
-	for _, t := range tags {
-		if t.Name == name && workspace.TagID(t) != at {
-			f.Verdict, f.Message = report.Fail, fmt.Sprintf("the Git tag %s was moved by hand", name)
-			f.Expected, f.Observed, f.Hint = workspace.TagID(t), at, "find out who moved it; then run \"waybill doctor --fix\""
-		}
+	if want, ok := implied.tags[name]; ok && want != at {
+		f.Verdict, f.Message = report.Fail, fmt.Sprintf("the Git tag %s was moved by hand", name)
+		f.Expected, f.Observed, f.Hint = want, at, "find out who moved it; then run \"waybill doctor --fix\""
 	}
 	return f, nil
 }

@@ -50,7 +50,7 @@ func Plan(policy *manifest.Project, state *ledger.State, now time.Time, c Conten
 		if there := a.Stages[s.Name]; there != nil {
 			p.Now = there.Version
 		}
-		findings := []report.Finding{g.hold(), g.deprecated(), freeze(policy, now, a.Name, g.action), g.approvals(), g.from(), g.older()}
+		findings := []report.Finding{g.hold(), g.deprecated(), freeze(policy, now, a.Name, g.action), g.awaited(), g.from(), g.older()}
 		if registered {
 			findings = append(findings, g.requires()...)
 		} else {

@@ -3,160 +3,124 @@ package promotion
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/ledger"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/workspace"
 )
 
 // Promote assigns the version that r means (a bare name: the newest) to a
 // stage when its gate lets it in. A version that is there already is left
-// alone.
-func Promote(ctx context.Context, w *workspace.Workspace, r ref.Reference, stage, reason string) (*Outcome, error) {
+// alone. In a workflow, a refusal is recorded, once for each attempt of a run;
+// what could not be decided never is.
+func Promote(ctx context.Context, w *workspace.Workspace, r ref.Reference, stage string, opts Options) (*Outcome, error) {
 	out := &Outcome{Artifact: r.Name, Stage: stage, Tags: []string{}}
 	done, err := w.Append(ctx, func(ctx context.Context, l *workspace.Ledger) (workspace.Decision, error) {
 		*out = Outcome{Artifact: r.Name, Stage: stage, Tags: []string{}}
-		what, err := w.Resolve(ctx, l, r)
-		if err != nil {
-			return workspace.Decision{}, err
-		}
-		if what.Version.IsZero() {
-			return workspace.Decision{}, workspace.Usage("%s is not registered; run \"waybill register %s\"", r, r.Name)
-		}
-		out.take(what)
-		g, err := newGate(ctx, w, l, r.Name, stage, "promote")
-		if err != nil {
-			return workspace.Decision{}, err
-		}
-		g.version = g.a.Version(what.Version)
-		if s := g.a.Stages[stage]; s != nil {
-			if s.Version == what.Version {
-				out.Message = fmt.Sprintf("nothing to do: %s is in %s already, since event %d", what.Version, stage, s.Event)
-				return workspace.Decision{}, nil
-			}
-			out.From = s.Version
-		}
-		if out.Report, err = g.judge(ctx); err != nil {
-			return workspace.Decision{}, err
-		}
-		if out.refused() {
-			out.Message = fmt.Sprintf("not promoted: the gate of %s says %s", stage, out.Report.Verdict)
-			return workspace.Decision{}, nil
-		}
-		actor, err := w.Actor()
-		if err != nil {
-			return workspace.Decision{}, err
-		}
-		return workspace.Decision{Message: fmt.Sprintf("promote %s@%s to %s", r.Name, what.Version, stage), Events: []ledger.Event{{
-			Kind: ledger.KindPromote, Artifact: r.Name, Version: what.Version, Stage: stage, ContentDigest: what.ContentDigest,
-			Digest: what.Digest, Actor: actor, PolicyDigest: g.policy.Digest, Run: w.Run(), Reason: reason,
-		}}}, nil
+		return promote(ctx, w, l, r, opts, out)
 	})
-	if err != nil {
+	switch {
+	case err != nil && out.refused():
+		// What was decided is worth more than the record of it.
+		out.Message += fmt.Sprintf("; that could not be recorded: %v", err)
+		return out, nil
+	case err != nil:
 		return nil, fmt.Errorf("promote %s to %s: %w", r, stage, err)
-	}
-	if len(done.Events) > 0 {
+	case len(done.Events) > 0 && out.refused():
+		out.Event = done.Events[0].Seq
+	case len(done.Events) > 0:
 		out.wrote(done)
 		out.Message = fmt.Sprintf("promoted %s@%s to %s", r.Name, out.Version, stage)
 	}
 	return out, nil
 }
 
-// Rollback puts the last good version back into a stage, and holds the bad one
-// out of every stage until somebody releases it.
-func Rollback(ctx context.Context, w *workspace.Workspace, name, stage, reason string) (*Outcome, error) {
-	out := &Outcome{Artifact: name, Stage: stage, Tags: []string{}}
-	done, err := w.Append(ctx, func(ctx context.Context, l *workspace.Ledger) (workspace.Decision, error) {
-		*out = Outcome{Artifact: name, Stage: stage, Tags: []string{}}
-		if _, err := w.Resolve(ctx, l, ref.Reference{Name: name, Stage: stage}); err != nil {
-			return workspace.Decision{}, err
-		}
-		g, err := newGate(ctx, w, l, name, stage, "rollback")
-		if err != nil {
-			return workspace.Decision{}, err
-		}
-		good, err := ledger.LastGood(l.State, name, stage)
-		if err != nil {
-			return workspace.Decision{}, workspace.Usage("%w", err)
-		}
-		g.version = &good
-		bad := g.a.Version(g.a.Stages[stage].Version)
-		out.From = bad.Version
-		out.take(workspace.Resolved{Version: good.Version, ContentDigest: good.ContentDigest, Digest: good.Digest})
-		if out.Report, err = g.judge(ctx); err != nil {
-			return workspace.Decision{}, err
-		}
-		if out.refused() {
-			out.Message = fmt.Sprintf("not rolled back: the gate of %s says %s", stage, out.Report.Verdict)
-			return workspace.Decision{}, nil
-		}
-		actor, err := w.Actor()
-		if err != nil {
-			return workspace.Decision{}, err
-		}
-		d := workspace.Decision{Message: fmt.Sprintf("rollback %s in %s from %s to %s", name, stage, bad.Version, good.Version)}
-		if _, held := g.a.Holds[bad.Version]; !held {
-			d.Events = append(d.Events, ledger.Event{Kind: ledger.KindHold, Artifact: name, Version: bad.Version,
-				ContentDigest: bad.ContentDigest, Actor: actor, PolicyDigest: g.policy.Digest, Run: w.Run(), Reason: reason})
-		}
-		d.Events = append(d.Events, ledger.Event{Kind: ledger.KindRollback, Artifact: name, Version: good.Version, From: bad.Version, Stage: stage,
-			ContentDigest: good.ContentDigest, Digest: good.Digest, Actor: actor, PolicyDigest: g.policy.Digest, Run: w.Run(), Reason: reason})
-		return d, nil
-	})
+// promote decides on the ledger as it is now.
+func promote(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, r ref.Reference, opts Options, out *Outcome) (none workspace.Decision, err error) {
+	what, err := w.Resolve(ctx, l, r)
 	if err != nil {
-		return nil, fmt.Errorf("rollback %s in %s: %w", name, stage, err)
+		return none, err
 	}
-	if len(done.Events) > 0 {
-		out.wrote(done)
-		out.Message = fmt.Sprintf("rolled back %s in %s: %s → %s; %s is held", name, stage, out.From, out.Version, out.From)
+	if what.Version.IsZero() {
+		return none, workspace.Usage("%s is not registered; run \"waybill register %s\"", r, r.Name)
 	}
-	return out, nil
+	out.take(what)
+	if opts.Expect != "" && opts.Expect != what.ContentDigest {
+		return none, workspace.Usage("%s is %s now, and %s was planned: plan again, and have that approved", r, what.ContentDigest, opts.Expect)
+	}
+	g, err := newGate(ctx, w, l, r.Name, out.Stage, "promote", opts.On)
+	if err != nil {
+		return none, err
+	}
+	g.version, out.Commit, out.PolicyDigest = g.a.Version(what.Version), g.commit, g.policy.Digest
+	if s := g.a.Stages[out.Stage]; s != nil {
+		if s.Version == what.Version {
+			out.Event, out.Approvals = s.Event, s.Approvals
+			out.Message = fmt.Sprintf("nothing to do: %s is in %s already, since event %d", what.Version, out.Stage, s.Event)
+			return none, nil
+		}
+		out.From = s.Version
+	}
+	if out.Report, err = g.judge(ctx); err != nil {
+		return none, err
+	}
+	out.Approvals = g.counted
+	switch {
+	case out.refused():
+		out.Message = fmt.Sprintf("not promoted: the gate of %s says %s", out.Stage, out.Report.Verdict)
+	case opts.Plan:
+		out.Message = fmt.Sprintf("%s@%s would be promoted to %s", r.Name, what.Version, out.Stage)
+	}
+	if opts.Plan {
+		return none, nil
+	}
+	actor, err := w.Actor()
+	if err != nil {
+		return none, err
+	}
+	e := ledger.Event{
+		Kind: ledger.KindPromote, Artifact: r.Name, Version: what.Version, Stage: out.Stage, ContentDigest: what.ContentDigest, Digest: what.Digest,
+		Actor: actor, Approvals: g.counted, PolicyDigest: g.policy.Digest, Run: w.Run(), Reason: opts.Reason,
+	}
+	if out.refused() {
+		if out.Report.Verdict != report.Fail || e.Run == "" || g.rejected(e.Run) {
+			return none, nil
+		}
+		e.Kind, e.Reason = ledger.KindReject, unmet(out.Report)
+		return workspace.Decision{Message: fmt.Sprintf("reject %s@%s for %s", r.Name, what.Version, out.Stage), Events: []ledger.Event{e}}, nil
+	}
+	return workspace.Decision{Message: fmt.Sprintf("promote %s@%s to %s", r.Name, what.Version, out.Stage), Events: []ledger.Event{e}}, nil
 }
 
-// Hold keeps a version out of every stage; release ends that.
-func Hold(ctx context.Context, w *workspace.Workspace, r ref.Reference, release bool, reason string) (*Outcome, error) {
-	out := &Outcome{Artifact: r.Name, Tags: []string{}}
-	done, err := w.Append(ctx, func(ctx context.Context, l *workspace.Ledger) (workspace.Decision, error) {
-		what, err := w.Resolve(ctx, l, r)
-		if err != nil {
-			return workspace.Decision{}, err
-		}
-		if what.Version.IsZero() {
-			return workspace.Decision{}, workspace.Usage("%s is not a registered version", r)
-		}
-		out.take(what)
-		kind, verb := ledger.KindHold, "hold"
-		_, held := l.State.Artifacts[r.Name].Holds[what.Version]
-		if release {
-			kind, verb = ledger.KindReleaseHold, "release"
-		}
-		if held != release {
-			out.Message = fmt.Sprintf("nothing to do: %s@%s is held already", r.Name, what.Version)
-			if release {
-				out.Message = fmt.Sprintf("nothing to do: %s@%s is not held", r.Name, what.Version)
-			}
-			return workspace.Decision{}, nil
-		}
-		actor, err := w.Actor()
-		if err != nil {
-			return workspace.Decision{}, err
-		}
-		return workspace.Decision{Message: fmt.Sprintf("%s %s@%s", verb, r.Name, what.Version), Events: []ledger.Event{{
-			Kind: kind, Artifact: r.Name, Version: what.Version, ContentDigest: what.ContentDigest, Actor: actor, Run: w.Run(), Reason: reason}}}, nil
+// rejected tells whether the refusal of this content by this attempt of a run
+// stands in the ledger.
+func (g *gate) rejected(run string) bool {
+	return slices.ContainsFunc(g.a.Decisions, func(d ledger.Decision) bool {
+		return d.Kind == ledger.KindReject && d.Run == run && d.Stage == g.stage.Name && d.ContentDigest == g.version.ContentDigest
 	})
-	if err != nil {
-		return nil, fmt.Errorf("hold %s: %w", r, err)
-	}
-	if len(done.Events) > 0 {
-		out.wrote(done)
-		out.Message = fmt.Sprintf("%s@%s is held out of every stage", r.Name, out.Version)
-		if release {
-			out.Message = fmt.Sprintf("%s@%s may enter stages again", r.Name, out.Version)
+}
+
+// unmet is the reason of a refusal: the conditions that decided it, in short.
+func unmet(r *report.Report) string {
+	const most = 1000
+	var b strings.Builder
+	for _, f := range r.Findings {
+		if f.Verdict != report.Fail || f.Severity == report.Warning || f.Severity == report.Info {
+			continue
 		}
+		if b.Len() > 0 {
+			b.WriteString("; ")
+		}
+		b.WriteString(f.Check + ": " + report.Visible(f.Message))
 	}
-	return out, nil
+	if b.Len() <= most {
+		return b.String()
+	}
+	return strings.ToValidUTF8(b.String()[:most], "") + "…"
 }
 
 func (o *Outcome) take(r workspace.Resolved) {
@@ -164,8 +128,8 @@ func (o *Outcome) take(r workspace.Resolved) {
 }
 
 // newGate reads the policy from the default branch and finds the stage in it.
-func newGate(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, name, stage, action string) (*gate, error) {
-	policy, _, err := w.Policy(ctx, l)
+func newGate(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, name, stage, action string, on Occasion) (*gate, error) {
+	policy, commit, err := w.Policy(ctx, l)
 	if err != nil {
 		return nil, err
 	}
@@ -177,5 +141,5 @@ func newGate(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, n
 		}
 		return nil, workspace.Usage("the default branch declares no stage %q (it has %s); %s", stage, strings.Join(policy.StageNames(), ", "), hint)
 	}
-	return &gate{w: w, l: l, policy: policy, stage: s, a: l.State.Artifacts[name], now: w.Now(), action: action}, nil
+	return &gate{w: w, l: l, policy: policy, commit: commit, on: on, stage: s, a: l.State.Artifacts[name], now: w.Now(), action: action}, nil
 }

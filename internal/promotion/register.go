@@ -5,12 +5,9 @@
 package promotion
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -19,21 +16,11 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/artifact"
 	"github.com/waybill-dev/waybill/internal/check"
-	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/ledger"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/workspace"
-)
-
-// Bump says how the next version follows the greatest one.
-type Bump string
-
-const (
-	Patch Bump = "patch"
-	Minor Bump = "minor"
-	Major Bump = "major"
 )
 
 // FirstVersion is what is registered first when no version is asked for.
@@ -61,6 +48,14 @@ type Outcome struct {
 	Done    bool     `json:"done"`
 	Message string   `json:"message"`
 	Tags    []string `json:"tags"`
+	// Event is the number of the event that was written, or that shows that
+	// nothing had to be done; 0 for none.
+	Event int64 `json:"event,omitempty"`
+	// Approvals are those that counted, Commit the one of the default branch whose
+	// policy, with PolicyDigest, decided.
+	Approvals    []ledger.Approval `json:"approvals,omitempty"`
+	Commit       string            `json:"commit,omitempty"`
+	PolicyDigest ref.Digest        `json:"policyDigest,omitempty"`
 	// Report is the gate, or the checks of a registration.
 	Report *report.Report `json:"report,omitempty"`
 }
@@ -78,126 +73,170 @@ func Register(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact,
 	if err != nil {
 		return nil, err
 	}
-	commit, err := w.ReleaseCommit(ctx, l)
-	if err != nil {
+	r := &registering{w: w, a: a, opts: opts}
+	if r.commit, err = w.ReleaseCommit(ctx, l); err != nil {
 		return nil, fmt.Errorf("register %s: %w", a.Name, err)
 	}
-	lock, err := w.Lock(a)
-	if errors.Is(err, fs.ErrNotExist) {
+	r.lock, err = w.Lock(a)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, workspace.Usage("register %s: it has no lock; run \"waybill push %s\", commit and push the lock", a.Name, a.Name)
-	}
-	if err != nil {
+	case err != nil:
 		return nil, err
-	}
-	if !lock.Pushed() {
+	case !r.lock.Pushed():
 		return nil, workspace.NotPushed(a.Name)
 	}
-	out := &Outcome{Artifact: a.Name, ContentDigest: lock.ContentDigest, Digest: lock.Encoding.Digest, Tags: []string{}}
-	if v := registered(l.State, a.Name, lock.ContentDigest); v != nil {
-		return out.unchanged(v), nil
+	r.out = &Outcome{Artifact: a.Name, ContentDigest: r.lock.ContentDigest, Digest: r.lock.Encoding.Digest, Tags: []string{}}
+	if v := registered(l.State, a.Name, r.lock.ContentDigest); v != nil {
+		return r.out.unchanged(v), nil
 	}
-	if err := w.CommittedAt(commit, a); err != nil {
+	if err := w.CommittedAt(r.commit, a); err != nil {
 		return nil, fmt.Errorf("register %s: %w", a.Name, err)
 	}
-	policy, _, err := w.Policy(ctx, l)
-	if err != nil {
-		return nil, err
+	if err := r.gather(ctx, l); err != nil || r.out.refused() {
+		return r.outcome(), err
 	}
-	r, image, after, err := checks(ctx, w, l, a, lock, commit)
-	if err != nil {
-		return nil, err
-	}
-	judged := newest(l.State.Artifacts[a.Name])
-	found, err := after.judge(ctx, w, l.State.Artifacts[a.Name], next(l.State.Artifacts[a.Name], opts))
-	if err != nil {
-		return nil, err
-	}
-	if found != nil {
-		r.Findings = append(r.Findings, *found)
-	}
-	announced(r.Findings, next(l.State.Artifacts[a.Name], opts))
-	r.Findings = append(r.Findings, freeze(policy, w.Now(), a.Name, "register"))
-	r.Finish()
-	if out.Report = r; out.refused() {
-		out.Message = "not registered: the checks say " + string(r.Verdict)
-		return out, nil
-	}
-	ev, err := attach(ctx, w, a, lock, r)
-	if err != nil {
-		return nil, err
-	}
-	actor, err := w.Actor()
-	if err != nil {
-		return nil, err
-	}
-	tagged := map[string]ref.Digest{"": lock.Encoding.Digest} // what the version's tags will name, by suffix
-	if image != "" {
-		tagged[artifact.ImageTag("")] = image
-	}
-	done, err := w.Append(ctx, func(ctx context.Context, now *workspace.Ledger) (workspace.Decision, error) {
-		if v := registered(now.State, a.Name, lock.ContentDigest); v != nil {
-			out = out.unchanged(v)
-			return workspace.Decision{}, nil
-		}
-		version := next(now.State.Artifacts[a.Name], opts)
-		if err := now.State.CanRegister(a.Name, version, commit, lock.ContentDigest); err != nil {
-			return workspace.Decision{}, workspace.Usage("register %s: %w", a.Name, err)
-		}
-		if n := newest(now.State.Artifacts[a.Name]); n != judged { // somebody registered one meanwhile
-			found, err := after.judge(ctx, w, now.State.Artifacts[a.Name], version)
-			if err != nil {
-				return workspace.Decision{}, err
-			}
-			if judged = n; found != nil && found.Verdict == report.Fail {
-				r.Findings = append(r.Findings, *found)
-				r.Finish()
-				out.Message = "not registered: " + found.Message
-				return workspace.Decision{}, nil
-			}
-		}
-		for _, suffix := range slices.Sorted(maps.Keys(tagged)) {
-			tag, err := freeTag(ctx, w, a.Name, version.OCITag()+suffix, tagged[suffix])
-			if err != nil {
-				return workspace.Decision{}, err
-			}
-			if tag.Verdict != report.Pass {
-				r.Findings = append(r.Findings, tag)
-				r.Finish()
-				out.Message = "not registered: " + tag.Message
-				return workspace.Decision{}, nil
-			}
-		}
-		out.Version = version
-		return workspace.Decision{Message: fmt.Sprintf("register %s %s", a.Name, version), Events: []ledger.Event{{
-			Kind: ledger.KindRegister, Artifact: a.Name, ArtifactKind: string(a.Kind), Version: version,
-			ContentDigest: lock.ContentDigest, Digest: lock.Encoding.Digest, Commit: commit, Actor: actor,
-			Evidence: ev, PolicyDigest: policy.Digest, Run: w.Run(), Reason: opts.Reason,
-		}}}, nil
-	})
+	done, err := w.Append(ctx, r.decide)
 	if err != nil {
 		return nil, fmt.Errorf("register %s: %w", a.Name, err)
 	}
 	if len(done.Events) == 0 {
-		return out, nil
+		return r.out, nil
 	}
-	out.wrote(done)
-	out.Message = fmt.Sprintf("registered %s %s", a.Name, out.Version)
-	for _, suffix := range slices.Sorted(maps.Keys(tagged)) {
-		if err := tagOCI(ctx, w, a.Name, out.Version.OCITag()+suffix, tagged[suffix]); err != nil {
-			return out, err
+	r.out.wrote(done)
+	r.out.Message = fmt.Sprintf("registered %s %s", a.Name, r.out.Version)
+	for _, suffix := range slices.Sorted(maps.Keys(r.tagged)) {
+		if err := tagOCI(ctx, w, a.Name, r.out.Version.OCITag()+suffix, r.tagged[suffix]); err != nil {
+			return r.out, err
 		}
 	}
-	return out, nil
+	return r.out, nil
+}
+
+// registering is one registration on its way.
+type registering struct {
+	w      *workspace.Workspace
+	a      *manifest.Artifact
+	opts   RegisterOptions
+	commit string
+	lock   *manifest.Lock
+	out    *Outcome
+
+	policy *manifest.Project
+	after  *successor
+	// version follows judged, the greatest one when it was chosen.
+	version, judged ref.Version
+	evidence        *ledger.Evidence
+	actor           ledger.Actor
+	// tagged is what the version's tags in the registry will name, by suffix.
+	tagged map[string]ref.Digest
+}
+
+// outcome is what was refused; nil where nothing is known.
+func (r *registering) outcome() *Outcome {
+	if r.out.Report == nil {
+		return nil
+	}
+	return r.out
+}
+
+// gather runs the checks, chooses the version, and stores the report unless it
+// refuses.
+func (r *registering) gather(ctx context.Context, l *workspace.Ledger) error {
+	var err error
+	if r.policy, _, err = r.w.Policy(ctx, l); err != nil {
+		return err
+	}
+	found, image, after, err := checks(ctx, r.w, l, r.a, r.lock, r.commit)
+	if err != nil {
+		return err
+	}
+	r.after, r.judged = after, newest(l.State.Artifacts[r.a.Name])
+	version, about, err := after.choose(ctx, r.w, l, r.opts)
+	if err != nil {
+		return err
+	}
+	if r.version = version; about != nil {
+		found.Findings = append(found.Findings, *about)
+	}
+	announced(found.Findings, version)
+	found.Findings = append(found.Findings, freeze(r.policy, r.w.Now(), r.a.Name, "register"))
+	found.Finish()
+	if found.Verdict != report.Pass {
+		r.out.Report, r.out.Message = found, "not registered: the checks say "+string(found.Verdict)
+		return nil
+	}
+	r.tagged = map[string]ref.Digest{"": r.lock.Encoding.Digest}
+	if image != "" {
+		r.tagged[artifact.ImageTag("")] = image
+	}
+	if r.evidence, err = attach(ctx, r.w, r.a, r.lock, found); err != nil {
+		return err
+	}
+	if r.actor, err = r.w.Actor(); err != nil {
+		return err
+	}
+	r.out.Report = found
+	return nil
+}
+
+// decide looks at the ledger as it is now; see workspace.Append.
+func (r *registering) decide(ctx context.Context, now *workspace.Ledger) (workspace.Decision, error) {
+	name, none := r.a.Name, workspace.Decision{}
+	r.out.Version = ref.Version{}
+	if v := registered(now.State, name, r.lock.ContentDigest); v != nil {
+		r.out.unchanged(v)
+		return none, nil
+	}
+	if n := newest(now.State.Artifacts[name]); n != r.judged { // somebody registered one meanwhile
+		version, about, err := r.after.choose(ctx, r.w, now, r.opts)
+		if err != nil {
+			return none, err
+		}
+		if r.version, r.judged = version, n; about != nil && about.Verdict == report.Fail {
+			r.refuse(*about)
+			return none, nil
+		}
+	}
+	if err := now.State.CanRegister(name, r.version, r.commit, r.lock.ContentDigest); err != nil {
+		return none, workspace.Usage("register %s: %w", name, err)
+	}
+	for _, suffix := range slices.Sorted(maps.Keys(r.tagged)) {
+		tag, err := freeTag(ctx, r.w, name, r.version.OCITag()+suffix, r.tagged[suffix])
+		if err != nil {
+			return none, err
+		}
+		if tag.Verdict != report.Pass {
+			r.refuse(tag)
+			return none, nil
+		}
+	}
+	r.out.Version = r.version
+	return workspace.Decision{Message: fmt.Sprintf("register %s %s", name, r.version), Events: []ledger.Event{{
+		Kind: ledger.KindRegister, Artifact: name, ArtifactKind: string(r.a.Kind), Version: r.version,
+		ContentDigest: r.lock.ContentDigest, Digest: r.lock.Encoding.Digest, Commit: r.commit, Actor: r.actor,
+		Evidence: r.evidence, PolicyDigest: r.policy.Digest, Run: r.w.Run(), Reason: r.opts.Reason,
+	}}}, nil
+}
+
+// refuse is for what was found after the checks.
+func (r *registering) refuse(f report.Finding) {
+	r.out.Report.Findings = append(r.out.Report.Findings, f)
+	r.out.Report.Finish()
+	r.out.Message = "not registered: " + f.Message
 }
 
 func (o *Outcome) unchanged(v *ledger.Version) *Outcome {
-	o.Version, o.Report = v.Version, nil
+	o.Version, o.Report, o.Event = v.Version, nil, v.Event
 	o.Message = fmt.Sprintf("nothing changed: this content is %s %s already", o.Artifact, v.Version)
 	return o
 }
 
 func (o *Outcome) wrote(a *workspace.Appended) {
 	o.Done, o.Tags = true, []string{}
+	if n := len(a.Events); n > 0 {
+		o.Event = a.Events[n-1].Seq
+	}
 	for _, t := range a.Tags {
 		o.Tags = append(o.Tags, t.Name)
 	}
@@ -250,7 +289,7 @@ func checks(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, a 
 		return nil, "", nil, err
 	}
 	r.Title = "register " + a.Name
-	if after, err = newSuccessor(ctx, target); err != nil {
+	if after, err = newSuccessor(ctx, target, lock.Encoding.Digest); err != nil {
 		return nil, "", nil, err
 	}
 	held, err := encoding(ctx, w, a.Name, lock.ContentDigest, lock.Encoding.Digest)
@@ -278,133 +317,6 @@ func checks(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, a 
 	}
 	r.Finish()
 	return r, image, after, nil
-}
-
-// encoding checks that the registry has what digest names and that it holds
-// the content: the thing released is the thing that was tested.
-func encoding(ctx context.Context, w *workspace.Workspace, name string, content, digest ref.Digest) (report.Finding, error) {
-	f := finding(name, "promotion.content", "")
-	repo, err := w.Repository(name)
-	if err != nil {
-		return f, err
-	}
-	remote, err := artifact.Read(ctx, repo, digest)
-	if isNotFound(err) {
-		f.Verdict, f.Message = report.Fail, fmt.Sprintf("%s does not have %s", repo, digest)
-		f.Hint = "run \"waybill push " + name + "\" where its files are"
-		return f, nil
-	}
-	if err != nil {
-		return f, err
-	}
-	f.Message = "the registry holds exactly this content"
-	if remote.ContentDigest != content {
-		f.Verdict, f.Message = report.Fail, "the registry's manifest holds other content"
-		f.Expected, f.Observed = string(content), string(remote.ContentDigest)
-	}
-	return f, nil
-}
-
-// findImage checks that the registry has the image of a model that wants one,
-// and returns its digest. The image is made anew from what was checked, since
-// anybody who may push can attach one that holds something else.
-func findImage(ctx context.Context, w *workspace.Workspace, t check.Target) (ref.Digest, report.Finding, error) {
-	f := finding(t.Artifact.Name, "promotion.image", "")
-	repo, err := w.Repository(t.Artifact.Name)
-	if err != nil {
-		return "", f, err
-	}
-	enc, err := artifact.Encode(t.Artifact.Kind, t.Files)
-	if err != nil {
-		return "", f, err
-	}
-	image, err := artifact.BuildImage(ctx, enc, t.Files, artifact.Files(t.Dir), nil)
-	if err != nil {
-		return "", f, err
-	}
-	digest := ref.Digest(image.Desc.Digest)
-	_, err = repo.Resolve(ctx, string(digest))
-	if isNotFound(err) {
-		f.Verdict, f.Message, f.Expected = report.Fail, fmt.Sprintf("%s does not have its image, which kubernetes: true asks for", repo), string(digest)
-		f.Hint = "run \"waybill push " + t.Artifact.Name + "\" where its files are"
-		return "", f, nil
-	}
-	f.Message = "the registry has the image of this content"
-	return digest, f, err
-}
-
-// freeTag checks that the registry has no tag of the version yet, unless it is
-// this content's. A tag that names something else was set by somebody who
-// numbers versions in the same place, and moving it would change what they have.
-func freeTag(ctx context.Context, w *workspace.Workspace, name, tag string, digest ref.Digest) (report.Finding, error) {
-	f := finding(name, "promotion.tag", tag)
-	repo, err := w.Repository(name)
-	if err != nil {
-		return f, err
-	}
-	desc, err := repo.Resolve(ctx, tag)
-	if isNotFound(err) {
-		return f, nil
-	}
-	if err != nil {
-		return f, err
-	}
-	if string(desc.Digest) != string(digest) {
-		f.Verdict, f.Expected, f.Observed = report.Fail, string(digest), string(desc.Digest)
-		f.Message = fmt.Sprintf("the registry's tag %s names sha256:%s… already; is another repository using %s?", tag, f.Observed[7:19], repo)
-		f.Hint = "use a registry of its own for each repository, or another version: waybill register " + name + " --version vX.Y.Z"
-	}
-	return f, nil
-}
-
-// attach stores the report beside the bytes and returns what the event says
-// of it.
-func attach(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, lock *manifest.Lock, r *report.Report) (*ledger.Evidence, error) {
-	repo, err := w.Repository(a.Name)
-	if err != nil {
-		return nil, err
-	}
-	data, err := json.Marshal(r)
-	if err != nil {
-		return nil, err
-	}
-	subject, err := repo.Resolve(ctx, string(lock.Encoding.Digest))
-	if err != nil {
-		return nil, err
-	}
-	ev := &ledger.Evidence{Report: ref.Of(data), Verdicts: map[string]string{}}
-	if _, err := evidence.Attach(ctx, repo, subject, evidence.Item{
-		Kind: evidence.Report, Name: "report.json", MediaType: "application/json", Digest: ev.Report, Size: int64(len(data)),
-		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
-	}); err != nil {
-		return nil, err
-	}
-	for g, v := range r.ByGroup() {
-		ev.Verdicts[g] = string(v)
-	}
-	for kind, e := range lock.Evidence {
-		if ev.Others == nil {
-			ev.Others = map[string]ref.Digest{}
-		}
-		ev.Others[kind] = e.Digest
-	}
-	return ev, nil
-}
-
-// tagOCI names what was registered after its version. The ledger has it by now:
-// should this fail, "waybill doctor --fix" does it.
-func tagOCI(ctx context.Context, w *workspace.Workspace, name, tag string, digest ref.Digest) error {
-	repo, err := w.Repository(name)
-	if err == nil {
-		desc, errResolve := repo.Resolve(ctx, string(digest))
-		if err = errResolve; err == nil {
-			err = repo.Tag(ctx, desc, tag)
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("%s is registered, but its OCI tag %s could not be set: %w; run \"waybill doctor --fix\"", name, tag, err)
-	}
-	return nil
 }
 
 // finding is a PASS of the promotion group to begin with.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"strings"
 
 	"github.com/waybill-dev/waybill/internal/check"
 	"github.com/waybill-dev/waybill/internal/compat"
@@ -15,83 +14,111 @@ import (
 	"github.com/waybill-dev/waybill/internal/workspace"
 )
 
-// successor is a model that is to become the next version.
+// successor is an artifact that is to become the next version.
 type successor struct {
 	artifact *manifest.Artifact
+	encoding ref.Digest
+	// enforced tells that a break of callers needs a version that says so; now
+	// and problem, why now is not known, are read only then.
+	enforced bool
 	config   compat.Config
 	now      compat.Described
-	problem  string // why now is not known
+	problem  string
 }
 
-// newSuccessor reads what callers rely on while the files are at hand; nil for
-// datasets, and where no version is asked of a break.
-func newSuccessor(ctx context.Context, t check.Target) (*successor, error) {
+// newSuccessor reads what callers of a model rely on while the files are at
+// hand.
+func newSuccessor(ctx context.Context, t check.Target, encoding ref.Digest) (*successor, error) {
+	s := &successor{artifact: t.Artifact, encoding: encoding}
 	if t.Artifact.Model == nil {
-		return nil, nil
+		return s, nil
 	}
-	s := &successor{artifact: t.Artifact, config: compat.ConfigOf(t.Artifact)}
-	if !s.config.EnforcesVersion() {
-		return nil, nil
+	s.config = compat.ConfigOf(t.Artifact)
+	if s.enforced = s.config.EnforcesVersion(); !s.enforced {
+		return s, nil
 	}
 	var err error
 	s.now, s.problem, err = t.Interface(ctx)
 	return s, err
 }
 
+// baseline is what callers of a release rely on, or why that is not known. A
+// checkout without history, as jobs have it, fetches the commit that declares
+// it; where that fails, the problem says what is missing.
+func baseline(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, name string, v *ledger.Version) (d compat.Described, problem string, err error) {
+	if l.Remote != nil && l.Refs != nil {
+		if err := l.Remote.FetchCommit(ctx, v.Commit, l.Refs.DefaultBranch); err != nil && ctx.Err() != nil {
+			return d, "", err
+		}
+	}
+	b, err := check.BaselineInterface(ctx, w, workspace.Resolved{
+		Name: name, Version: v.Version, ContentDigest: v.ContentDigest, Digest: v.Digest, Commit: v.Commit,
+	})
+	if err != nil {
+		return d, "", err
+	}
+	return b.Described, b.Problem, nil
+}
+
 // judge says whether version may follow the newest release: one that breaks
 // callers may not look compatible. It is nil when nothing is to be said: there
 // is no release yet, or version promises nothing.
-func (s *successor) judge(ctx context.Context, w *workspace.Workspace, a *ledger.Artifact, version ref.Version) (*report.Finding, error) {
-	if s == nil {
+func (s *successor) judge(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, version ref.Version) (*report.Finding, error) {
+	latest := promised(l.State.Artifacts[s.artifact.Name], version)
+	if !s.enforced || latest == nil {
 		return nil, nil
 	}
-	latest := promised(a, version)
-	if latest == nil {
-		return nil, nil
-	}
-	f := finding(s.artifact.Name, "promotion.version", version.String())
-	f.Rule, f.Location = compat.MinSemverBump, s.artifact.Pos.Location()
-	was, err := check.BaselineInterface(ctx, w, workspace.Resolved{
-		Name: s.artifact.Name, Version: latest.Version, ContentDigest: latest.ContentDigest, Digest: latest.Digest, Commit: latest.Commit,
-	})
+	was, problem, err := baseline(ctx, w, l, s.artifact.Name, latest)
 	if err != nil {
 		return nil, err
+	}
+	name := s.artifact.Name + "@" + latest.Version.String()
+	f := finding(s.artifact.Name, "promotion.version", version.String())
+	f.Rule, f.Location = compat.MinSemverBump, s.artifact.Pos.Location()
+	if problem := cmp.Or(problem, s.problem); problem != "" {
+		s.unknown(&f, name, problem)
+		return &f, nil
+	}
+	var breaks []string
+	for _, b := range compat.Breaking(compat.Check(was, s.now, s.config)) {
+		breaks = append(breaks, fmt.Sprintf("%s (%s)", b.Rule, b.Message))
+	}
+	if len(breaks) == 0 {
+		return nil, nil
 	}
 	flag := "--major"
 	if latest.Version.Major == 0 {
 		flag = "--minor"
 	}
-	if was.Problem != "" || s.problem != "" {
-		// What the files tell is checked by files.readable; here nothing is
-		// known about a break, which is said and does not stop a release.
-		f.Severity, f.Verdict = report.Warning, report.Inconclusive
-		f.Message = fmt.Sprintf("whether callers of %s break is not known: %s", was.Name, report.Visible(cmp.Or(was.Problem, s.problem)))
-		f.Hint = fmt.Sprintf("if they do, run \"waybill register %s %s\"", s.artifact.Name, flag)
-		return &f, nil
-	}
-	breaks := compat.Breaking(compat.Check(was.Described, s.now, s.config))
-	if len(breaks) == 0 {
-		return nil, nil
-	}
-	const most = 3
-	var told []string
-	for _, b := range breaks[:min(len(breaks), most)] {
-		told = append(told, fmt.Sprintf("%s (%s)", b.Rule, report.Visible(b.Message)))
-	}
-	if n := len(breaks) - most; n > 0 {
-		told = append(told, fmt.Sprintf("%d more", n))
-	}
 	f.Verdict = report.Fail
-	f.Message = fmt.Sprintf("%s breaks callers of %s and does not say so: %s", version, was.Name, strings.Join(told, ", "))
+	f.Message = fmt.Sprintf("%s breaks callers of %s and does not say so: %s", version, name, some(breaks))
 	f.Expected, f.Observed = "at least "+breaking(latest.Version).String(), version.String()
 	f.Hint = fmt.Sprintf("run \"waybill register %s %s\", or accept the break under compatibility: ignore: in %s", s.artifact.Name, flag, s.artifact.Path)
 	return &f, nil
+}
+
+// unknown says that nothing is known about a break. What the files tell is
+// checked by files.readable; here it does not stop a release.
+func (s *successor) unknown(f *report.Finding, was, problem string) {
+	f.Severity, f.Verdict = report.Warning, report.Inconclusive
+	f.Message = fmt.Sprintf("whether callers of %s break is not known: %s", was, report.Visible(problem))
+	f.Hint = fmt.Sprintf("if they do, run \"waybill register %s --bump major\" (minor below v1.0.0)", s.artifact.Name)
 }
 
 // promised is the newest release of a, if callers of it may rely on next; else
 // nil. A pre-release promises nothing (semver 2.0.0, item 9), so that what
 // follows it is held to the release before it.
 func promised(a *ledger.Artifact, next ref.Version) *ledger.Version {
+	newest := released(a)
+	if newest == nil || mayBreak(newest.Version, next) {
+		return nil
+	}
+	return newest
+}
+
+// released is the greatest version that is no pre-release, nil when there is
+// none.
+func released(a *ledger.Artifact) *ledger.Version {
 	if a == nil {
 		return nil
 	}
@@ -100,9 +127,6 @@ func promised(a *ledger.Artifact, next ref.Version) *ledger.Version {
 		if v := &a.Versions[i]; v.Version.Pre == "" && (newest == nil || v.Version.Compare(newest.Version) > 0) {
 			newest = v
 		}
-	}
-	if newest == nil || mayBreak(newest.Version, next) {
-		return nil
 	}
 	return newest
 }

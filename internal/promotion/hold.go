@@ -1,0 +1,54 @@
+package promotion
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/waybill-dev/waybill/internal/ledger"
+	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/workspace"
+)
+
+// Hold keeps a version out of every stage; release ends that.
+func Hold(ctx context.Context, w *workspace.Workspace, r ref.Reference, release bool, reason string) (*Outcome, error) {
+	out := &Outcome{Artifact: r.Name, Tags: []string{}}
+	done, err := w.Append(ctx, func(ctx context.Context, l *workspace.Ledger) (workspace.Decision, error) {
+		what, err := w.Resolve(ctx, l, r)
+		if err != nil {
+			return workspace.Decision{}, err
+		}
+		if what.Version.IsZero() {
+			return workspace.Decision{}, workspace.Usage("%s is not a registered version", r)
+		}
+		out.take(what)
+		kind, verb := ledger.KindHold, "hold"
+		_, held := l.State.Artifacts[r.Name].Holds[what.Version]
+		if release {
+			kind, verb = ledger.KindReleaseHold, "release"
+		}
+		if held != release {
+			out.Message = fmt.Sprintf("nothing to do: %s@%s is held already", r.Name, what.Version)
+			if release {
+				out.Message = fmt.Sprintf("nothing to do: %s@%s is not held", r.Name, what.Version)
+			}
+			return workspace.Decision{}, nil
+		}
+		actor, err := w.Actor()
+		if err != nil {
+			return workspace.Decision{}, err
+		}
+		return workspace.Decision{Message: fmt.Sprintf("%s %s@%s", verb, r.Name, what.Version), Events: []ledger.Event{{
+			Kind: kind, Artifact: r.Name, Version: what.Version, ContentDigest: what.ContentDigest, Actor: actor, Run: w.Run(), Reason: reason}}}, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("hold %s: %w", r, err)
+	}
+	if len(done.Events) > 0 {
+		out.wrote(done)
+		out.Message = fmt.Sprintf("%s@%s is held out of every stage", r.Name, out.Version)
+		if release {
+			out.Message = fmt.Sprintf("%s@%s may enter stages again", r.Name, out.Version)
+		}
+	}
+	return out, nil
+}
