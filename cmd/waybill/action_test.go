@@ -39,6 +39,17 @@ import (
 //	branch BRANCH FILE         prints a file of a branch, ! when it is not there
 //	pull-requests              those there are; [!] allow-pull-requests is the setting
 //	artifacts-file             the runner takes GITHUB_ARTIFACTS
+//	releases [TAG…]            those there are, with the notes of TAG
+//	immutable-releases         the setting
+//	mirror                     GitHub has what origin.git has, from now on
+//	environment NAME LOGIN…    one that is protected as it must be, with these reviewers
+//	dispatch LOGIN             somebody starts a workflow on main, by hand, and its
+//	                           checkout, of depth 1
+//	review ENVIRONMENT LOGIN   the run waits for an environment, and somebody approves it
+//	merge NUMBER               squashes a pull request
+//	take OUTPUT VARIABLE       what a step gave out becomes a variable
+//	close-branch BRANCH        a ruleset lets nobody commit onto it
+//	deployments ENVIRONMENT    those there are: description, task and newest status
 func TestActionScripts(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is not installed")
@@ -66,7 +77,10 @@ func TestActionScripts(t *testing.T) {
 			"merge-group": mergeGroup, "push-event": pushEvent,
 			"outputs": showOutputs, "summary": showSummary, "commands": showCommands,
 			"somebody": commitFromElsewhere, "branch": showBranch, "pull-requests": showPullRequests, "allow-pull-requests": allowPulls, "artifacts-file": newArtifactsFile,
-			"comments": showComments, "check-runs": showCheckRuns, "requests": showRequests,
+			"mirror": mirror, "environment": addEnvironment, "dispatch": dispatch, "review": review, "merge": mergePull, "deployments": showDeployments, "take": takeOutput,
+			"releases": showReleases, "immutable-releases": immutableReleases,
+			"close-branch": closeBranch,
+			"comments":     showComments, "check-runs": showCheckRuns, "requests": showRequests,
 		},
 		UpdateScripts: os.Getenv("UPDATE") != "",
 	})
@@ -79,6 +93,7 @@ type job struct {
 	pr     githubtest.PullRequest
 	branch string
 	asked  int // requests before the step
+	run    *githubtest.Run
 	tokens int
 }
 

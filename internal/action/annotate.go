@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // Limits of annotations in the runner (ExecutionContext.AddIssue): of each kind
@@ -44,7 +44,7 @@ func (a *Action) Annotate(findings []report.Finding) {
 	for _, level := range []string{"error", "warning", "notice"} {
 		all := byLevel[level]
 		// What decides comes first, then what a line of a file shows.
-		slices.SortStableFunc(all, func(x, y report.Finding) int { return badness(x) - badness(y) })
+		sorting.Stable(all, func(x, y report.Finding) int { return badness(x) - badness(y) })
 		room := max(0, perLevel-a.spent[level])
 		shown := len(all)
 		if shown > room {

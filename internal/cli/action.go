@@ -11,6 +11,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/action"
 	"github.com/waybill-dev/waybill/internal/forge/github"
+	"github.com/waybill-dev/waybill/internal/promotion"
 )
 
 // actionCommand holds what the actions of actions/ run. Their inputs come as
@@ -25,7 +26,7 @@ environment, outputs, summary and annotations go to the runner. See docs/github.
 		Args:    cobra.NoArgs,
 		RunE:    func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
-	c.AddCommand(a.actionCheckCommand(), a.actionCommentCommand(), a.actionPushCommand(), a.actionPullCommand())
+	c.AddCommand(a.actionCheckCommand(), a.actionCommentCommand(), a.actionPushCommand(), a.actionPullCommand(), a.actionRegisterCommand(), a.actionPromoteCommand(), a.actionRollbackCommand())
 	return c
 }
 
@@ -108,4 +109,13 @@ func (s *step) outputs(values map[string]string, order ...string) error {
 		}
 	}
 	return nil
+}
+
+// occasion is this run, for a gate to ask about.
+func (s *step) occasion(client *github.Client) promotion.Occasion {
+	o := promotion.Occasion{Repository: s.context.Repository, RunID: s.context.RunID, Attempt: s.context.RunAttempt, WorkflowRef: s.context.WorkflowRef}
+	if client != nil {
+		o.Forge = client
+	}
+	return o
 }

@@ -156,7 +156,7 @@ Checks explain themselves, versions are tags, promotions pass gates, rollback is
 	})
 	for _, c := range []*cobra.Command{
 		a.initCommand(), a.addCommand(), a.statusCommand(), a.lockCommand(), a.pushCommand(), a.pullCommand(), a.diffCommand(), a.checkCommand(), a.profileCommand(), a.driftCommand(), a.evaluateCommand(), a.benchCommand(),
-		a.registerCommand(), a.promoteCommand(), a.rollbackCommand(), a.holdCommand(), a.showCommand(), a.historyCommand(),
+		a.registerCommand(), a.promoteCommand(), a.approveCommand(), a.rollbackCommand(), a.holdCommand(), a.showCommand(), a.historyCommand(), a.whoCommand(), a.playbookCommand(),
 		a.inspectCommand(), a.scanCommand(), a.verifyCommand(), a.doctorCommand(), a.gcCommand(), a.demoCommand(), a.schemaCommand(), a.actionCommand(),
 	} {
 		wrapArgs(c)
@@ -181,7 +181,7 @@ func wrapArgs(c *cobra.Command) {
 }
 
 // reporting are the verbs whose result is a report; the others write sections.
-var reporting = []string{"check", "scan", "evaluate", "verify", "doctor", "register", "promote", "rollback", "hold"}
+var reporting = []string{"check", "scan", "evaluate", "verify", "doctor", "register", "promote", "approve", "rollback", "hold"}
 
 // begin refuses what cannot be written before any work is done.
 func (a *app) begin(cmd *cobra.Command) error {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/cas"
@@ -15,7 +16,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/scaffold"
 )
 
-// initGitHub writes the workflows, and returns what was done and what is left
+// initGitHub writes the workflows, for the stages that there are, and returns what was done and what is left
 // to do, one sentence each. Files that are there stay as they are.
 func (a *app) initGitHub(repo *gitrepo.Repo, pin scaffold.Pin) ([]string, error) {
 	o := scaffold.Options{Pin: pin}
@@ -30,6 +31,12 @@ func (a *app) initGitHub(repo *gitrepo.Repo, pin scaffold.Pin) ([]string, error)
 	project, err := p.Project(manifest.ProjectFile, data)
 	if err != nil {
 		return nil, err
+	}
+	for _, s := range slices.Backward(project.Stages) {
+		o.Stages = append(o.Stages, s.Name)
+		if len(s.From) == 0 && s.Environment == "" && s.Approvals.Required == 0 {
+			o.Entry = s.Name
+		}
 	}
 	host, _, _ := strings.Cut(project.Registry, "/")
 	folder := strings.HasPrefix(project.Registry, "oci-layout:")

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -57,11 +56,16 @@ type shownStage struct {
 	By            ledger.Actor       `json:"by"`
 	Event         int64              `json:"event"`
 	Deployed      *ledger.Deployment `json:"deployed"`
+	Approvals     []ledger.Approval  `json:"approvals"`
 	Reason        string             `json:"reason,omitempty"`
 }
 
 func (a *app) show(name, asOf string) error {
 	r, err := ref.Parse(name)
+	if err != nil {
+		return usageError{err}
+	}
+	at, err := parseAsOf(asOf)
 	if err != nil {
 		return usageError{err}
 	}
@@ -73,16 +77,11 @@ func (a *app) show(name, asOf string) error {
 	if err != nil {
 		return err
 	}
-	state, at := l.State, (*time.Time)(nil)
-	if asOf != "" {
-		t, err := parseTime(asOf)
-		if err != nil {
-			return usageError{err}
-		}
-		if state, err = l.AsOf(t); err != nil {
+	state := l.State
+	if at != nil {
+		if state, err = l.AsOf(*at); err != nil {
 			return err
 		}
-		at = &t
 	}
 	art := state.Artifacts[r.Name]
 	if art == nil {
@@ -106,7 +105,11 @@ func showArtifact(art *ledger.Artifact) shown {
 		s.Versions = append(s.Versions, shownVersion{v.Version, v.ContentDigest, v.Digest, v.Commit, v.RegisteredAt, v.By, v.Event, v.Evidence})
 	}
 	for name, t := range art.Stages {
-		s.Stages[name] = shownStage{t.Version, t.ContentDigest, t.Digest, t.Since, t.By, t.Event, t.Deployed, t.Reason}
+		approvals := t.Approvals
+		if approvals == nil {
+			approvals = []ledger.Approval{}
+		}
+		s.Stages[name] = shownStage{t.Version, t.ContentDigest, t.Digest, t.Since, t.By, t.Event, t.Deployed, approvals, t.Reason}
 	}
 	for _, h := range art.Holds {
 		s.Holds = append(s.Holds, h)
@@ -116,10 +119,7 @@ func showArtifact(art *ledger.Artifact) shown {
 }
 
 func showSections(s shown) []report.Section {
-	title := s.Name
-	if s.AsOf != nil {
-		title += " as of " + s.AsOf.Format(time.RFC3339)
-	}
+	title := titleAsOf(s.Name, s.AsOf)
 	if len(s.Versions) == 0 {
 		return []report.Section{report.TextSection(title, "no version was registered")}
 	}
@@ -132,13 +132,11 @@ func showSections(s shown) []report.Section {
 		if t.Deployed != nil {
 			deployed = t.Deployed.At.Format(time.RFC3339)
 		}
-		stages = append(stages, []string{name, t.Version.String(), t.Since.Format(time.RFC3339), t.By.Login, deployed, t.Reason})
+		stages = append(stages, []string{name, t.Version.String(), t.Since.Format(time.RFC3339), t.By.Login, logins(t.Approvals), deployed, t.Reason})
 	}
 	held := map[ref.Version]string{}
-	var holds [][]string
 	for _, h := range s.Holds {
 		held[h.Version] = " held"
-		holds = append(holds, []string{h.Version.String(), h.Since.Format(time.RFC3339), h.By.Login, h.Reason})
 	}
 	var versions [][]string
 	for _, v := range slices.Backward(s.Versions) {
@@ -151,66 +149,18 @@ func showSections(s shown) []report.Section {
 	}
 	out := []report.Section{report.TableSection(title, []string{"version", "content", "commit", "registered", "by", "where"}, versions)}
 	if len(stages) > 0 {
-		out = append(out, report.TableSection("Stages", []string{"stage", "version", "since", "by", "deployed", "reason"}, stages))
+		out = append(out, report.TableSection("Stages", []string{"stage", "version", "since", "by", "approved by", "deployed", "reason"}, stages))
 	}
-	if len(holds) > 0 {
-		out = append(out, report.TableSection("Holds", []string{"version", "since", "by", "reason"}, holds))
+	if len(s.Holds) > 0 {
+		out = append(out, holdSection(s.Holds))
 	}
 	return out
 }
 
-func (a *app) historyCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:     "history NAME",
-		Short:   "Every event of an artifact, oldest first",
-		Example: "  waybill history sentiment\n  waybill history sentiment --format json",
-		Args:    cobra.ExactArgs(1),
-		RunE:    func(_ *cobra.Command, args []string) error { return a.history(args[0]) },
+func holdSection(all []ledger.Hold) report.Section {
+	var rows [][]string
+	for _, h := range all {
+		rows = append(rows, []string{h.Version.String(), h.Since.Format(time.RFC3339), h.By.Login, h.Reason})
 	}
-}
-
-func (a *app) history(name string) error {
-	if err := ref.CheckName(name); err != nil {
-		return usageError{err}
-	}
-	w, err := a.open()
-	if err != nil {
-		return err
-	}
-	l, err := w.Ledger(a.ctx)
-	if err != nil {
-		return err
-	}
-	if l.State.Artifacts[name] == nil {
-		if _, err := w.Artifact(name); err != nil {
-			return err
-		}
-	}
-	log, err := l.Log()
-	if err != nil {
-		return err
-	}
-	events, rows := []ledger.Event{}, [][]string{}
-	for _, e := range log.Events() {
-		if e.Artifact != name {
-			continue
-		}
-		events = append(events, e)
-		what := e.Version.String()
-		if !e.From.IsZero() {
-			what = e.From.String() + " → " + what
-		}
-		rows = append(rows, []string{fmt.Sprint(e.Seq), e.Time.Format(time.RFC3339), string(e.Kind), what, e.Stage, e.Actor.Login, e.Reason})
-	}
-	return a.result(map[string]any{"apiVersion": report.APIVersion, "name": name, "events": events},
-		report.TableSection(name, []string{">event", "time", "what", "version", "stage", "by", "reason"}, rows))
-}
-
-func parseTime(s string) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, s, time.UTC); err == nil {
-			return t.UTC(), nil
-		}
-	}
-	return time.Time{}, fmt.Errorf("--as-of %q: write it like 2026-03-03T12:00:00Z or 2026-03-03", s)
+	return report.TableSection("Holds", []string{"version", "since", "by", "reason"}, rows)
 }

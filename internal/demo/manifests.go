@@ -1,5 +1,31 @@
 package demo
 
+const projectYAML = `apiVersion: waybill.dev/v1
+kind: Project
+registry: oci-layout:../registry
+people:
+  ml-leads: [{login: ada, id: 1001}, {login: bob, id: 1002}, {login: carol, id: 1003}]
+stages:
+  staging: {}
+  production:
+    from: [staging]
+    approvals: {required: 2, from: [ml-leads], exclude: [author, committer], maxAge: 72h}
+    rollback: {approvals: {required: 0}}
+`
+
+// deployYAML is what production runs, of which waybill writes one value. No
+// version is there yet.
+const deployYAML = `apiVersion: serving.kserve.io/v1beta1
+kind: InferenceService
+metadata:
+  name: sentiment
+spec:
+  predictor:
+    model:
+      modelFormat: {name: safetensors}
+      storageUri: oci://registry.example.com/sentiment@sha256:0000000000000000000000000000000000000000000000000000000000000000
+`
+
 const datasetYAML = `apiVersion: waybill.dev/v1
 kind: Dataset
 name: reviews
@@ -34,6 +60,8 @@ gates:
   - {metric: accuracy, notWorseThan: "#production", margin: 0.05, firstRelease: allow}
 checks:
   - {check: files.size, max: 20MB}
+deploy:
+  production: [{file: /deploy/prod/inference.yaml, key: spec.predictor.model.storageUri, value: "oci://registry.example.com/sentiment@{digest}"}]
 `
 
 const card = `---
