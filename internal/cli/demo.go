@@ -3,13 +3,14 @@ package cli
 import (
 	"bytes"
 	"context"
+	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"fmt"
 	"github.com/waybill-dev/waybill/internal/datacheck"
 	"github.com/waybill-dev/waybill/internal/demo"
 	"github.com/waybill-dev/waybill/internal/evalcheck"
@@ -23,9 +24,9 @@ func (a *app) demoCommand() *cobra.Command {
 	var keep bool
 	c := &cobra.Command{
 		Use:   "demo",
-		Short: "Play the whole story in a folder: train, check, register, promote, refuse, roll back",
-		Long: `Makes a bare repository, a clone and an OCI layout as registry, and runs the real commands there. Nothing
-outside the folder is touched, and no network is needed.`,
+		Short: "Play the whole story in a folder: train, check, register, approve, promote, refuse, roll back",
+		Long: `Makes a bare repository, a clone, an OCI layout as registry and SSH keys of three people, and runs the real commands
+there. Nothing outside the folder is touched, and no network is needed.`,
 		Example: "  waybill demo\n  waybill demo --dir /tmp/story --reviews reviews.tsv",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
@@ -39,6 +40,7 @@ outside the folder is touched, and no network is needed.`,
 				}
 				dir = abs
 			}
+			defer unset("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL")() // the story's people work under their own names
 			return demo.Play(a.ctx, demo.Options{Dir: dir, Reviews: reviews, Keep: keep || dir != "", Out: a.out,
 				Run: func(ctx context.Context, dir string, args ...string) (int, string, string) {
 					var stdout, stderr bytes.Buffer
@@ -51,6 +53,22 @@ outside the folder is touched, and no network is needed.`,
 	c.Flags().StringVar(&reviews, "reviews", "", "real reviews: lines of id, rating and text between tabs")
 	c.Flags().BoolVar(&keep, "keep", false, "keep the temporary folder")
 	return c
+}
+
+// unset takes variables out of the environment; restore puts them back.
+func unset(names ...string) (restore func()) {
+	was := map[string]string{}
+	for _, name := range names {
+		if value, ok := os.LookupEnv(name); ok {
+			was[name] = value
+			os.Unsetenv(name)
+		}
+	}
+	return func() {
+		for name, value := range was {
+			os.Setenv(name, value)
+		}
+	}
 }
 
 func (a *app) schemaCommand() *cobra.Command {

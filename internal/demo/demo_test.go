@@ -10,9 +10,16 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/waybill-dev/waybill/internal/approval"
+	"github.com/waybill-dev/waybill/internal/manifest"
 )
 
 func accuracy(m *model, rows []review) float64 {
@@ -99,37 +106,55 @@ func TestTrainIsPortable(t *testing.T) {
 }
 
 // play runs the story with a waybill that answers as asked.
-func play(t *testing.T, ctx context.Context, answer func(command string) (int, string)) (string, []string, error) {
+func play(t *testing.T, ctx context.Context, answer func(dir, command string) (int, string)) (string, []string, error) {
 	t.Helper()
 	var ran []string
 	var out strings.Builder
-	err := Play(ctx, Options{Dir: t.TempDir(), Keep: true, Out: &out, Run: func(_ context.Context, _ string, args ...string) (int, string, string) {
+	err := Play(ctx, Options{Dir: t.TempDir(), Keep: true, Out: &out, Run: func(_ context.Context, dir string, args ...string) (int, string, string) {
 		ran = append(ran, strings.Join(args, " "))
-		code, stderr := answer(ran[len(ran)-1])
+		code, stderr := answer(dir, ran[len(ran)-1])
 		return code, `{"stages":{"production":{"since":"2026-11-01T12:00:00Z"}}}`, stderr
 	}})
 	return out.String(), ran, err
 }
 
-// asTold answers as a waybill without faults would.
-func asTold() func(string) (int, string) {
-	checks := 0
-	return func(command string) (int, string) {
-		if command == "check" {
-			checks++
+// asTold answers as a waybill without faults would, and writes the deployment
+// file with write.
+func asTold(write func(file string, times int) error) func(dir, command string) (int, string) {
+	ran := map[string]int{}
+	deployed := 0
+	deploy := func(dir string, code int) (int, string) {
+		deployed++
+		if err := write(filepath.Join(dir, "deploy", "prod", "inference.yaml"), deployed); err != nil {
+			return 4, err.Error()
 		}
-		if command == "check" && checks == 2 || command == "promote sentiment@v0.1.1 --to production" {
+		return code, ""
+	}
+	return func(dir, command string) (int, string) {
+		ran[command]++
+		switch {
+		case command == "check" && ran[command] == 2, strings.Contains(command, "--key ../keys/ada "),
+			command == "promote sentiment@v0.1.0 --to production", command == "promote sentiment@v0.1.1 --to production":
 			return 1, ""
+		case strings.HasPrefix(command, "promote sentiment@") && strings.Contains(command, " --to production --reason "):
+			return deploy(dir, 0)
+		case strings.HasPrefix(command, "rollback "):
+			return deploy(dir, 3)
 		}
 		return 0, ""
 	}
+}
+
+// oneLine writes another digest.
+func oneLine(file string, times int) error {
+	return os.WriteFile(file, []byte(strings.Replace(deployYAML, strings.Repeat("0", 64), fmt.Sprintf("%064d", times), 1)), 0o644)
 }
 
 func TestPlay(t *testing.T) {
 	// A repository of somebody else, as a hook names it, stays as it is.
 	other := t.TempDir()
 	t.Setenv("GIT_DIR", other)
-	out, ran, err := play(t, t.Context(), asTold())
+	out, ran, err := play(t, t.Context(), asTold(oneLine))
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -139,13 +164,16 @@ func TestPlay(t *testing.T) {
 	if !slices.Contains(ran, "show sentiment --as-of 2026-11-01T12:00:00Z") {
 		t.Errorf("as-of does not ask for the moment before: %q", ran)
 	}
+	if !slices.Contains(ran, "who sentiment#production --as-of 2026-11-01T12:00:00Z") {
+		t.Errorf("who let the bad version in is not asked: %q", ran)
+	}
 	if left, _ := os.ReadDir(other); len(left) > 0 {
 		t.Errorf("the caller's GIT_DIR was written to: %v", left)
 	}
 }
 
 func TestPlayStops(t *testing.T) {
-	out, _, err := play(t, t.Context(), func(command string) (int, string) {
+	out, _, err := play(t, t.Context(), func(_, command string) (int, string) {
 		if command == "push" {
 			return 4, "push: the registry is away"
 		}
@@ -154,13 +182,90 @@ func TestPlayStops(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "exit code 4, expected 0: push: the registry is away") || strings.Contains(out, "demo: ok") {
 		t.Errorf("an unexpected exit code gave %v", err)
 	}
-	if _, _, err := play(t, t.Context(), func(string) (int, string) { return 0, "" }); err == nil || !strings.Contains(err.Error(), "expected 1") {
+	if _, _, err := play(t, t.Context(), func(string, string) (int, string) { return 0, "" }); err == nil || !strings.Contains(err.Error(), "expected 1") {
+		t.Errorf("a self-approval that counts gave %v", err)
+	}
+	told := asTold(oneLine)
+	if _, _, err := play(t, t.Context(), func(dir, command string) (int, string) {
+		if command == "check" {
+			return 0, ""
+		}
+		return told(dir, command)
+	}); err == nil || !strings.Contains(err.Error(), "\"waybill check\" ended with exit code 0, expected 1") {
 		t.Errorf("a broken training that passes gave %v", err)
+	}
+	for lines, write := range map[int]func(string, int) error{
+		0: func(string, int) error { return nil },
+		2: func(file string, times int) error {
+			return os.WriteFile(file, []byte(strings.ReplaceAll(deployYAML, "sentiment", fmt.Sprint("s", times))), 0o644)
+		},
+	} {
+		want := fmt.Sprintf("the deployment file changed in %d lines, expected 1", lines)
+		if _, _, err := play(t, t.Context(), asTold(write)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %s", err, want)
+		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, ran, err := play(t, ctx, asTold()); !errors.Is(err, context.Canceled) || len(ran) > 0 {
+	if _, ran, err := play(t, ctx, asTold(oneLine)); !errors.Is(err, context.Canceled) || len(ran) > 0 {
 		t.Errorf("cancelled: %v after %q", err, ran)
+	}
+}
+
+// TestKeys holds that ssh would take the keys, and that each is of its owner.
+func TestKeys(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "keys")
+	lines, err := makeKeys(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	signers, err := approval.ParseSigners(approval.SignersFile, lines)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parser, err := manifest.NewParser(nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := parser.Project("waybill.yaml", []byte(projectYAML))
+	if err != nil {
+		t.Fatal(err)
+	}
+	people, err := approval.NewDirectory(project.People, signers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != len(team) {
+		t.Errorf("%d files, want the private keys of %q alone", len(entries), team)
+	}
+	for _, login := range team {
+		name := filepath.Join(dir, login)
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, err := ssh.ParsePrivateKey(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if owner, err := people.Owner(key.PublicKey(), time.Now()); err != nil || owner.Login != login {
+			t.Errorf("key of %s: owner %q, %v", login, owner.Login, err)
+		}
+		if p, ok := people.Person(login + "@example.com"); !ok || p.Login != login {
+			t.Errorf("address of %s is that of %q", login, p.Login)
+		}
+		if info, err := os.Stat(name); runtime.GOOS != "windows" && (err != nil || info.Mode().Perm() != 0o600) {
+			t.Errorf("%s: mode %v, %v; ssh wants 0600", name, info.Mode(), err)
+		}
+	}
+}
+
+func TestClip(t *testing.T) {
+	if got := clip(strings.Repeat("x\n", 21)); strings.Count(got, "x") != 21 {
+		t.Errorf("21 lines were clipped: %q", got)
+	}
+	if got := clip(strings.Repeat("x\n", 22)); strings.Count(got, "x") != 20 || !strings.HasSuffix(got, "\n… and 2 more lines\n") {
+		t.Errorf("22 lines became %q", got)
 	}
 }
 

@@ -129,7 +129,7 @@ func (e *examiner) stages(known *ledger.Artifact) {
 		}
 		e.add(report.Finding{Check: checkLedger, Artifact: known.Name, Subject: stage, Severity: report.Warning, Verdict: report.Fail,
 			Message: fmt.Sprintf("%s %s is in %s and held since %s by %s", known.Name, now.Version, stage, hold.Since.Format("2006-01-02"), hold.By.Login),
-			Hint:    fmt.Sprintf("waybill rollback %s --stage %s", known.Name, stage)})
+			Hint:    fmt.Sprintf("waybill rollback %s --stage %s --reason \"…\"", known.Name, stage)})
 	}
 	e.passUnless(n, checkLedger, known.Name, known.Name+": no held version is in a stage")
 }
