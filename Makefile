@@ -29,7 +29,7 @@ fuzz: ## every fuzz target for SECONDS_EACH=5 seconds
 	scripts/fuzz
 
 build: ## the binary ./waybill for this machine
-	CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o . ./cmd/waybill
+	GOFLAGS="$$GOFLAGS $$(scripts/buildflags)" CGO_ENABLED=0 go build -trimpath -ldflags '-s -w' -o . ./cmd/waybill
 
 cross: ## release binaries for every system, in dist/
 	scripts/cross dist

@@ -225,7 +225,7 @@ release() {
 tree() {
   {
     go env GOVERSION
-    find cmd internal schemas go.mod go.sum -type f ! -name '*_test.go' ! -path '*/testdata/*' -print0 |
+    find cmd internal schemas go.mod go.sum scripts/buildflags -type f ! -name '*_test.go' ! -path '*/testdata/*' -print0 |
       LC_ALL=C sort -z | xargs -0 "${hasher[@]}"
   } >"$1"
   local digest
@@ -234,7 +234,7 @@ tree() {
 }
 
 source_() {
-  local key version list
+  local key version list flags
   has go || fail 'install: no release belongs to this commit of the action and there is no Go to build it from source; use the commit of a release, run actions/setup-go before, or name a binary in the input binary'
   cd "$root"
   list=$(mktemp "$(temporary)/waybill.XXXXXX")
@@ -248,8 +248,9 @@ source_() {
     done_ "$folder/waybill$exe" "$version" "$folder"
     return
   fi
+  flags=$("$BASH" scripts/buildflags)
   prepare
-  if ! GOOS='' GOARCH='' GOFLAGS='' GOWORK=off CGO_ENABLED=0 go build -trimpath -buildvcs=false \
+  if ! GOOS='' GOARCH='' GOFLAGS=$flags GOWORK=off CGO_ENABLED=0 go build -trimpath -buildvcs=false \
     -ldflags "-s -w -X github.com/waybill-dev/waybill/internal/cli.version=$version" -o "$scratch/waybill" ./cmd/waybill >&2; then
     fail "install: waybill cannot be built from source with $(go env GOVERSION); go.mod says which Go it needs"
   fi

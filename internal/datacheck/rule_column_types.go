@@ -3,12 +3,12 @@ package datacheck
 import (
 	"cmp"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -85,7 +85,7 @@ func judgeTypes(spec manifest.CheckSpec, column string, low, high float64, f Fac
 			t.examples.Merge(x.examples)
 		}
 	}
-	slices.SortStableFunc(parts, func(a, b valueForm) int { return cmp.Compare(v.forms[b].rows, v.forms[a].rows) })
+	sorting.Stable(parts, func(a, b valueForm) int { return cmp.Compare(v.forms[b].rows, v.forms[a].rows) })
 	var strays []string
 	for _, form := range parts[1:] {
 		strays = append(strays, fmt.Sprintf("%s %s", form, report.Thousands(v.forms[form].rows)))

@@ -10,6 +10,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -110,7 +111,8 @@ func (p splitStabilityParams) judge(spec manifest.CheckSpec, f Facts) report.Fin
 	}
 	pairs := []any{}
 	var texts []string
-	order := slices.SortedFunc(maps.Keys(m.rows), func(a, b [2]string) int {
+	order := slices.Collect(maps.Keys(m.rows))
+	sorting.By(order, func(a, b [2]string) int {
 		return cmp.Or(cmp.Compare(m.rows[b], m.rows[a]), slices.Compare(a[:], b[:]))
 	})
 	for _, pair := range order {

@@ -27,6 +27,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 	"github.com/waybill-dev/waybill/schemas"
 )
@@ -129,7 +130,8 @@ type Options struct {
 // The findings do not depend on the number of processors.
 func Run(ctx context.Context, a *manifest.Artifact, dir string, files []manifest.File, opts Options) ([]report.Finding, error) {
 	specs, _, _ := Divide(a, nil)
-	files = slices.SortedFunc(slices.Values(files), func(x, y manifest.File) int { return cmp.Compare(x.Path, y.Path) })
+	files = slices.Clone(files)
+	sorting.By(files, func(x, y manifest.File) int { return cmp.Compare(x.Path, y.Path) })
 	splits := splitsOf(files)
 	var pictures []*picture
 	for _, f := range files {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // maxPart is how many bytes columns: and checks: may each have: a manifest
@@ -157,7 +158,7 @@ func (w *writer) overlaps() {
 	}
 	// What models learn from is named first.
 	order := slices.Clone(w.splits)
-	slices.SortStableFunc(order, func(a, b string) int { return rank(a) - rank(b) })
+	sorting.Stable(order, func(a, b string) int { return rank(a) - rank(b) })
 	for i, first := range order {
 		for _, second := range order[i+1:] {
 			entry := fmt.Sprintf("split.overlap, between: [%s, %s], column: ", scalar(first), scalar(second))

@@ -139,6 +139,9 @@ func (p *page) people(a manifest.Approvals) {
 
 func (p *page) promote(s manifest.Stage) {
 	p.line("### Promote to %s\n", render.Code(s.Name))
+	if s.Environment != "" {
+		p.line("In a workflow, start a new run each time: what was reviewed for an earlier attempt of a run does not count.\n")
+	}
 	p.clicks("promote")
 	p.commands(p.each("waybill promote NAME@VERSION --to " + s.Name + ` --reason "…"`)...)
 }
@@ -176,13 +179,13 @@ func (p *page) clicks(action string) {
 			continue
 		}
 		if found = true; w.Dispatch {
-			p.line("On GitHub: *Actions*, %s, *Run workflow*. Start a new run each time: a re-run is refused.\n", render.Code(w.File))
+			p.line("On GitHub: *Actions*, %s, *Run workflow*.\n", render.Code(w.File))
 		} else {
 			p.line("On GitHub: %s does it by itself.\n", render.Code(w.File))
 		}
 	}
 	if found {
-		p.line("From a clone:\n")
+		p.line("Or from a clone:\n")
 	}
 }
 

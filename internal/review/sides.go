@@ -13,6 +13,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/workspace"
 )
 
@@ -183,7 +184,7 @@ func (s *sides) subjects(w *workspace.Workspace, names []string) []subject {
 			out = append(out, d)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b subject) int {
+	sorting.Stable(out, func(a, b subject) int {
 		if (a.any().Dataset == nil) != (b.any().Dataset == nil) {
 			if a.any().Dataset != nil {
 				return -1

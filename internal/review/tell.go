@@ -17,6 +17,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/policy"
 	"github.com/waybill-dev/waybill/internal/promotion"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/workspace"
 )
 
@@ -71,7 +72,6 @@ func Tell(ctx context.Context, w *workspace.Workspace, o Options) (*Story, error
 			}
 		}
 	}
-	s.Findings = append(s.Findings, t.sides.problems...)
 	s.Bootstrap, s.Project = t.sides.project == nil, t.sides.projectChange()
 	t.policy = t.sides.project
 	if s.Bootstrap {
@@ -79,7 +79,13 @@ func Tell(ctx context.Context, w *workspace.Workspace, o Options) (*Story, error
 	} else {
 		s.Findings = append(s.Findings, policy.Compare(policy.Side{Project: t.sides.project, Artifacts: t.sides.artifacts},
 			policy.Side{Project: w.Project, Artifacts: w.Artifacts})...)
+		found, err := t.sides.signers(w, o.Base, o.Head)
+		if err != nil {
+			return nil, err
+		}
+		s.Findings = append(s.Findings, found...)
 	}
+	s.Findings = append(s.Findings, t.sides.problems...)
 	defer func(p *manifest.Project) { w.Project = p }(w.Project)
 	w.Project = t.sides.shown(w.Project, o.Samples)
 	subjects := t.sides.subjects(w, o.Names)
@@ -119,7 +125,7 @@ func (s *Story) finish() {
 	s.Findings = r.Findings
 	sum, verdict := report.Summarize(append(all, r.Findings...))
 	s.Summary, s.Verdict = sum, worse(s.Verdict, verdict)
-	slices.SortStableFunc(s.Artifacts, func(a, b Artifact) int {
+	sorting.Stable(s.Artifacts, func(a, b Artifact) int {
 		if a.rank() != b.rank() {
 			return a.rank() - b.rank()
 		}

@@ -126,6 +126,32 @@ func TestTellRemovedAndLoosened(t *testing.T) {
 	}
 }
 
+// T11: who may approve with which key is policy: a pull request that changes it
+// says so, and whom.
+func TestT11TellSigners(t *testing.T) {
+	const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIEjjZvYIK5oVOpyJH5O1pURfYbqkR4ZCDmJ/aGrNPkAP\n"
+	r, base := first(t)
+	r.write("allowed_signers", "mallory "+key)
+	head := r.commit("a key")
+	said := func(base, head, check, what string) {
+		t.Helper()
+		s := r.tell(review.Options{Base: base, Head: head})
+		if !slices.ContainsFunc(s.Findings, func(f report.Finding) bool { return f.Check == check && strings.Contains(f.Message, what) }) {
+			t.Errorf("%s %q is not in %+v", check, what, s.Findings)
+		}
+	}
+	said(base, head, "policy.weakened", "mallory may approve with a key that was not theirs, SHA256:")
+	r.write("allowed_signers", "mallory valid-before=\"20270101Z\" "+key)
+	ends := r.commit("it ends")
+	if s := r.tell(review.Options{Base: head, Head: ends}); len(s.Findings) > 0 {
+		t.Errorf("%+v", s.Findings)
+	}
+	r.write("allowed_signers", "mallory "+key)
+	said(ends, r.commit("it goes on"), "policy.weakened", "mallory may approve for longer")
+	r.write("allowed_signers", "* "+key)
+	said(head, r.commit("anybody's"), "policy.signers", "no signature will count")
+}
+
 // TestTellUnreadableBase: a project that this release cannot read is no reason to
 // block nothing.
 func TestTellUnreadableBase(t *testing.T) {

@@ -24,6 +24,7 @@ import (
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/forge"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // Forge is what has to be asked; *github.Client has it.
@@ -130,7 +131,9 @@ func PullRequest(ctx context.Context, f Forge, files []File, o Options) (Result,
 func BranchName(files []File, onto string) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "%q\n", onto)
-	for _, file := range slices.SortedFunc(slices.Values(files), func(a, b File) int { return cmp.Compare(a.Path, b.Path) }) {
+	files = slices.Clone(files)
+	sorting.By(files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+	for _, file := range files {
 		if file.changed() {
 			fmt.Fprintf(h, "%q %x\n", file.Path, sha256.Sum256(file.After))
 		}

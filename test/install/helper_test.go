@@ -61,6 +61,7 @@ func newMachine(t *testing.T, with ...string) *machine {
 		t.Fatal(err)
 	}
 	m.write("action/scripts/install.sh", string(text), 0o755)
+	m.write("action/scripts/buildflags", "echo '-gcflags=cold=-l'\n", 0o755)
 	for _, file := range []string{"cmd/waybill/main.go", "internal/cli/cli.go", "schemas/schemas.go", "go.mod", "go.sum"} {
 		m.write("action/"+file, "// "+file+"\n", 0o644)
 	}

@@ -208,7 +208,7 @@ esac`)
 	builds := func(want int) {
 		t.Helper()
 		calls := m.read("calls")
-		if strings.Count(calls, "build -trimpath") != want || !strings.Contains(calls, "./cmd/waybill GOOS= GOFLAGS=\n") {
+		if strings.Count(calls, "build -trimpath") != want || !strings.Contains(calls, "./cmd/waybill GOOS= GOFLAGS=-gcflags=cold=-l\n") {
 			t.Errorf("want %d builds; Go was called so:\n%s", want, calls)
 		}
 	}
@@ -224,6 +224,9 @@ esac`)
 		t.Error("another tree has the same binary")
 	}
 	builds(3)
+	m.write("action/scripts/buildflags", "echo '-gcflags=cold=-l -gcflags=other=-l'\n", 0o755)
+	m.installs()
+	builds(4)
 
 	m = newMachine(t)
 	m.table()
