@@ -81,7 +81,7 @@ var mayImport = map[string]string{
 	"changes":      "artifact transfer datadiff modeldiff modelfile compat workspace manifest ref report",
 	"forge":        "",
 	"forge/github": "forge", "forge/local": "forge", "forge/github/githubtest": "",
-	"review":    "action gitrepo changes check promotion policy workspace ledger forge render datadiff modeldiff artifact manifest evidence schemas ref report",
+	"review":    "action approval gitrepo changes check promotion policy workspace ledger forge render datadiff modeldiff artifact manifest evidence schemas ref report",
 	"promotion": "approval deploy forge gitrepo registry compat workspace check evidence ledger artifact lock manifest ref report canonical",
 	"doctor":    "forge workspace artifact ledger evidence lock manifest ref report canonical",
 

@@ -90,7 +90,32 @@ func TestExampleSentiment(t *testing.T) {
 	git("push", "-q", "origin", "main")
 	waybill(0, "register")
 	waybill(0, "promote", "sentiment", "--to", "staging")
-	waybill(0, "promote", "sentiment", "--to", "production")
+	if out := waybill(1, "promote", "sentiment", "--to", "production"); !strings.Contains(out, "hubot") {
+		t.Errorf("without an approval it says\n%s", out)
+	}
+	if _, err := exec.LookPath("ssh-keygen"); err != nil {
+		t.Skip("ssh-keygen is not installed: nobody can sign")
+	}
+	run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "hubot", "-f", "../hubot")
+	public, err := os.ReadFile(filepath.Join(dir, "..", "hubot.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "allowed_signers"), append([]byte("hubot "), public...), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	git("add", "allowed_signers")
+	git("commit", "-qm", "hubot's key")
+	git("push", "-q", "origin", "main")
+	t.Setenv("GIT_AUTHOR_EMAIL", "hubot@example.com") // who sits at another machine
+	waybill(0, "approve", "sentiment@v0.1.0", "--to", "production", "--reason", "read the report", "--key", "../hubot")
+	t.Setenv("GIT_AUTHOR_EMAIL", "ada@example.com")
+	waybill(0, "promote", "sentiment@v0.1.0", "--to", "production")
+	git("commit", "-qam", "Deploy sentiment v0.1.0")
+	git("push", "-q", "origin", "main")
+	if out := waybill(0, "promote", "--deployed"); !strings.Contains(out, "v0.1.0") {
+		t.Errorf("nothing is recorded as deployed:\n%s", out)
+	}
 	if out := waybill(0, "show", "sentiment"); !strings.Contains(out, "production") {
 		t.Errorf("show says\n%s", out)
 	}

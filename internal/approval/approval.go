@@ -13,10 +13,10 @@
 //
 //	signers, err := approval.ParseSigners(approval.SignersFile, data)
 //	people, err := approval.NewDirectory(project.People, signers)
-//	v, err := people.Verify(*event.Signed)   // then compare v.Statement with what is decided
+//	v, err := people.Verify(*event.Signed, event.Time) // then compare v.Statement with what is decided
 //
 // A signature proves who agreed and to what, not when: Statement.At is the
-// signer's word.
+// signer's word, which Verify holds against the time of the event.
 package approval
 
 import (

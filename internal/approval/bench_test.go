@@ -9,7 +9,7 @@ func BenchmarkVerify(b *testing.B) {
 			key := newSigner(b, kind)
 			d, signed := directory(b, "octocat "+public(key)), sign(b, key, statement())
 			for b.Loop() {
-				if _, err := d.Verify(signed); err != nil {
+				if _, err := d.Verify(signed, statement().At); err != nil {
 					b.Fatal(err)
 				}
 			}

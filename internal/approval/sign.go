@@ -29,10 +29,21 @@ type Verified struct {
 // Sign makes a signature as "ssh-keygen -Y sign -n waybill-approval" does.
 func Sign(signer ssh.Signer, s Statement) (ledger.Signed, error) { return KeyOf(signer).Approve(s) }
 
+// How far the time that a statement gives may lie from the time at which it was
+// written down: clocks differ, and what is signed on another machine takes a
+// while to arrive.
+const (
+	maxAhead = 10 * time.Minute
+	maxKept  = 7 * 24 * time.Hour
+)
+
 // Verify checks that somebody of the directory signed, with a key that was
-// valid when the statement says that it was made. It does not compare the
-// statement with anything. Errors wrap ErrUnknownKey when nobody has the key.
-func (d *Directory) Verify(s ledger.Signed) (Verified, error) {
+// valid both when the statement says that it was made and when it was recorded,
+// which is the time of its event. When a statement was made is its signer's
+// word alone: without the second, who kept a key that has expired could go on
+// approving with it, at a date in the past. It does not compare the statement
+// with anything. Errors wrap ErrUnknownKey when nobody has the key.
+func (d *Directory) Verify(s ledger.Signed, recorded time.Time) (Verified, error) {
 	statement, err := ParseStatement([]byte(s.Statement))
 	if err != nil {
 		return Verified{}, err
@@ -42,8 +53,14 @@ func (d *Directory) Verify(s ledger.Signed) (Verified, error) {
 		return Verified{}, fmt.Errorf("approval: the signature: %w", err)
 	}
 	v := Verified{Statement: statement, Key: ssh.FingerprintSHA256(sig.PublicKey)}
-	if v.Person, err = d.Owner(sig.PublicKey, statement.At); err != nil {
-		return Verified{}, fmt.Errorf("approval: key %s: %w", v.Key, err)
+	for _, at := range []time.Time{statement.At, recorded} {
+		if v.Person, err = d.Owner(sig.PublicKey, at); err != nil {
+			return Verified{}, fmt.Errorf("approval: key %s: %w", v.Key, err)
+		}
+	}
+	if ahead := statement.At.Sub(recorded); ahead > maxAhead || -ahead > maxKept {
+		return Verified{}, fmt.Errorf("approval: it says that it was signed at %s and was recorded at %s; at most %s before and %s after are taken; sign it anew",
+			statement.At.Format(time.RFC3339), recorded.UTC().Format(time.RFC3339), maxKept, maxAhead)
 	}
 	// x/crypto refuses signatures of security keys that nobody touched
 	// (OpenSSH, PROTOCOL.u2f, "Signature formats": the flag user presence).
@@ -76,7 +93,7 @@ func (d *Directory) Owner(key ssh.PublicKey, at time.Time) (manifest.Person, err
 			continue
 		}
 		if err := l.valid(at); err != nil {
-			why = fmt.Errorf("%s: %w, and the approval is of %s", l.where(), err, at.Format(time.RFC3339))
+			why = fmt.Errorf("%s: %w, and the approval is of %s", l.where(), err, at.UTC().Format(time.RFC3339))
 			continue
 		}
 		return d.ids[id], nil

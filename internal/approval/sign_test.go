@@ -25,7 +25,7 @@ import (
 func TestVerify(t *testing.T) {
 	for _, kind := range []string{"ed25519", "ecdsa", "rsa"} {
 		key := newSigner(t, kind)
-		v, err := directory(t, "OctoCat,ada@example.com "+public(key)+" a comment").Verify(sign(t, key, statement()))
+		v, err := directory(t, "OctoCat,ada@example.com "+public(key)+" a comment").Verify(sign(t, key, statement()), statement().At)
 		if err != nil {
 			t.Fatalf("%s: %v", kind, err)
 		}
@@ -59,7 +59,7 @@ func TestSignThroughAgent(t *testing.T) {
 		t.Fatal(signers, err)
 	}
 	for _, s := range signers {
-		if _, err := directory(t, "octocat "+public(s)).Verify(sign(t, s, statement())); err != nil {
+		if _, err := directory(t, "octocat "+public(s)).Verify(sign(t, s, statement()), statement().At); err != nil {
 			t.Error(err)
 		}
 	}
@@ -83,7 +83,7 @@ func TestOpenSSH(t *testing.T) {
 			if out, err := keygen(t, dir, string(data), "-Y", "sign", "-n", Namespace, "-O", "hashalg="+hash, "-f", "key", "approval.json"); err != nil {
 				t.Fatal(out, err)
 			}
-			if v, err := d.Verify(ledger.Signed{Statement: string(data), Signature: read(t, dir, "approval.json.sig")}); err != nil || v.Person != octocat {
+			if v, err := d.Verify(ledger.Signed{Statement: string(data), Signature: read(t, dir, "approval.json.sig")}, statement().At); err != nil || v.Person != octocat {
 				t.Errorf("%s %s: %v", kind, hash, err)
 			}
 			if err := os.Remove(filepath.Join(dir, "approval.json.sig")); err != nil {
@@ -150,14 +150,45 @@ func TestVerifyRefuses(t *testing.T) {
 		"no signature":               {ledger.Signed{Statement: good.Statement}, "not an SSH signature"},
 		"a statement with a newline": {ledger.Signed{Statement: good.Statement + "\n", Signature: good.Signature}, "not canonical"},
 	} {
-		_, err := d.Verify(c.signed)
+		_, err := d.Verify(c.signed, statement().At)
 		wants(t, name, err, c.says)
 		if unknown := strings.HasPrefix(name, "a key of") || strings.HasPrefix(name, "somebody"); errors.Is(err, ErrUnknownKey) != unknown {
 			t.Errorf("%s: is ErrUnknownKey: %v", name, !unknown)
 		}
 	}
-	if _, err := d.Verify(good); err != nil {
+	if _, err := d.Verify(good, statement().At); err != nil {
 		t.Error(err)
+	}
+}
+
+// T11: when a statement was made is its signer's word. A key that has expired
+// signs nothing more, whatever date is written.
+func TestT11Backdated(t *testing.T) {
+	key, at := newSigner(t, "ed25519"), statement().At
+	signed := sign(t, key, statement())
+	until := func(end time.Time) *Directory {
+		return directory(t, `octocat valid-before="`+end.Format("20060102150405Z")+`" `+public(key))
+	}
+	for name, c := range map[string]struct {
+		d        *Directory
+		recorded time.Time
+		says     string
+	}{
+		"at once":                {until(at.Add(time.Hour)), at, ""},
+		"a week later":           {until(at.Add(8 * 24 * time.Hour)), at.Add(7 * 24 * time.Hour), ""},
+		"by a clock behind":      {until(at.Add(time.Hour)), at.Add(-10 * time.Minute), ""},
+		"after the key's end":    {until(at.Add(time.Hour)), at.Add(2 * time.Hour), "the key was valid only until"},
+		"signed after its end":   {until(at.Add(-time.Minute)), at.Add(-2 * time.Minute), "the key was valid only until"},
+		"long after":             {until(at.Add(9 * 24 * time.Hour)), at.Add(7*24*time.Hour + time.Second), "sign it anew"},
+		"before it was signed":   {until(at.Add(time.Hour)), at.Add(-11 * time.Minute), "sign it anew"},
+		"no time was written at": {until(at.Add(time.Hour)), time.Time{}, "sign it anew"},
+	} {
+		switch _, err := c.d.Verify(signed, c.recorded); {
+		case c.says == "" && err != nil:
+			t.Errorf("%s: %v", name, err)
+		case c.says != "":
+			wants(t, name, err, c.says)
+		}
 	}
 }
 
@@ -197,7 +228,7 @@ func TestKeyLimits(t *testing.T) {
 		`namespaces="*,!waybill-?pproval"`:                     "namespaces= does not allow",
 		`NAMESPACES="waybill-approval",valid-after="20250101"`: "",
 	} {
-		_, err := directory(t, "octocat "+options+" "+public(key)).Verify(sign(t, key, statement()))
+		_, err := directory(t, "octocat "+options+" "+public(key)).Verify(sign(t, key, statement()), statement().At)
 		if says == "" && err != nil {
 			t.Errorf("%s: %v", options, err)
 		} else if says != "" {
@@ -205,10 +236,10 @@ func TestKeyLimits(t *testing.T) {
 		}
 	}
 	// A line about somebody outside people does not widen what another allows.
-	_, err := directory(t, `octocat namespaces="git" `+public(key), "stranger "+public(key)).Verify(sign(t, key, statement()))
+	_, err := directory(t, `octocat namespaces="git" `+public(key), "stranger "+public(key)).Verify(sign(t, key, statement()), statement().At)
 	wants(t, "a stranger's line", err, "allowed_signers:1: namespaces= does not allow")
 	// A key with two lines may be used as either says.
-	if _, err := directory(t, `octocat namespaces="git" `+public(key), "octocat "+public(key)).Verify(sign(t, key, statement())); err != nil {
+	if _, err := directory(t, `octocat namespaces="git" `+public(key), "octocat "+public(key)).Verify(sign(t, key, statement()), statement().At); err != nil {
 		t.Error(err)
 	}
 }
@@ -247,7 +278,7 @@ func TestSecurityKeyMustBeTouched(t *testing.T) {
 	}
 	for flags, says := range map[byte]string{1: "", 5: "", 0: "user presence", 4: "user presence"} {
 		key := securityKey{private, flags}
-		_, err := directory(t, "octocat "+public(key)).Verify(sign(t, key, statement()))
+		_, err := directory(t, "octocat "+public(key)).Verify(sign(t, key, statement()), statement().At)
 		if says == "" && err != nil {
 			t.Errorf("flags %d: %v", flags, err)
 		} else if says != "" {

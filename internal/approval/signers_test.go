@@ -145,7 +145,7 @@ func TestDirectoryRefuses(t *testing.T) {
 
 func TestLineIsRead(t *testing.T) {
 	key := newSigner(t, "ed25519")
-	if _, err := directory(t, Line("octocat", key.PublicKey())).Verify(sign(t, key, statement())); err != nil {
+	if _, err := directory(t, Line("octocat", key.PublicKey())).Verify(sign(t, key, statement()), statement().At); err != nil {
 		t.Error(err)
 	}
 	if got, err := SigningKey(sign(t, key, statement())); err != nil || ssh.FingerprintSHA256(got) != ssh.FingerprintSHA256(key.PublicKey()) {

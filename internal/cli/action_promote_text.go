@@ -4,8 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/delivery"
 	"github.com/waybill-dev/waybill/internal/evidence"
 	"github.com/waybill-dev/waybill/internal/ledger"
 	"github.com/waybill-dev/waybill/internal/ref"
@@ -36,7 +38,7 @@ func (p *promoteStep) summary(w *workspace.Workspace, done *promoted) string {
 		if text := strings.TrimSpace(deliveryText(d)); text != "" {
 			b.WriteString("\n#### Deployment files\n\n")
 			for line := range strings.SplitSeq(text, "\n") {
-				b.WriteString("- " + inertLine(line) + "\n")
+				b.WriteString("- " + inertLine(line, d.Files) + "\n")
 			}
 		}
 		if done.Report == nil || done.Done {
@@ -48,16 +50,16 @@ func (p *promoteStep) summary(w *workspace.Workspace, done *promoted) string {
 	return b.String()
 }
 
-// inertLine keeps addresses of pull requests, which the forge gave and which
-// were checked, as links.
-func inertLine(line string) string {
+// inertLine keeps the addresses of pull requests, which the forge gave, as links.
+// All others are of the files: what stands in one may look like an address.
+func inertLine(line string, files []delivery.File) string {
 	words := strings.Split(line, " ")
 	for i, word := range words {
-		if !strings.HasPrefix(word, "https://") && !strings.HasPrefix(word, "http://") {
+		at := strings.TrimRight(word, ",;.")
+		if at == "" || !slices.ContainsFunc(files, func(f delivery.File) bool { return f.PullRequest == at }) {
 			words[i] = render.Inert(word)
 			continue
 		}
-		at := strings.TrimRight(word, ",;.")
 		words[i] = "<" + at + ">" + word[len(at):]
 	}
 	return strings.Join(words, " ")

@@ -125,7 +125,7 @@ func (a *app) rollback(w *workspace.Workspace, r *rollback) error {
 		if r.run != "" {
 			again = ", or run this job again, not a new one"
 		}
-		return fmt.Errorf("%s; it is in the ledger, and not yet effective: %w; to complete it, run: waybill promote %s@%s --to %s%s", o.Message, err, r.name, o.Version, r.stage, again)
+		return fmt.Errorf("%s; it is in the ledger, and may not be effective yet: %w%s", o.Message, err, again)
 	}
 	return nil
 }

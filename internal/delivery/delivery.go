@@ -12,7 +12,8 @@
 // event is recorded.
 //
 // What a file says that the ledger does not know was written by hand: it is a
-// finding, and is never written over.
+// finding, and is never written over. A version that is held is written nowhere,
+// and a file that names one is a FAIL.
 package delivery
 
 import (
@@ -28,6 +29,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/workspace"
+	"github.com/waybill-dev/waybill/internal/writeback"
 )
 
 // Forge is what is asked of the forge; *github.Client has it.
@@ -40,6 +42,7 @@ type Forge interface {
 	CreatePullRequest(ctx context.Context, p forge.NewPullRequest) (forge.PullRequest, error)
 	UpdatePullRequest(ctx context.Context, number int, title, body string) error
 	ClosePullRequest(ctx context.Context, number int) error
+	ChangedFiles(ctx context.Context, number int) ([]forge.File, error)
 	DeploymentsOf(ctx context.Context, environment, task string) ([]forge.Deployment, error)
 	CreateDeployment(ctx context.Context, d forge.Deployment) (forge.Deployment, error)
 	DeploymentStatuses(ctx context.Context, id int64) ([]forge.DeploymentStatus, error)
@@ -71,25 +74,44 @@ func Deliver(ctx context.Context, w *workspace.Workspace, name, stage string, op
 		return nil, err
 	}
 	var r *Result
-	const tries = 5 // against others who assign something to the stage meanwhile
+	const tries = 5 // against others who assign something to the stage, or write into its files
 	for range tries {
-		if r, err = deliver(ctx, w, l, name, stage, opts); err != nil || !r.wrote() {
+		r, err = deliver(ctx, w, l, name, stage, opts)
+		if changed := errors.Is(err, writeback.ErrConflict); !changed && (err != nil || !r.wrote()) {
 			return r, err
+		}
+		now, failed := w.Ledger(ctx)
+		if failed != nil {
+			return r, errors.Join(err, failed)
 		}
 		// What was written for an older assignment must not be the last word.
-		if l, err = w.Ledger(ctx); err != nil {
-			return r, err
-		}
-		if l.State.Artifacts[name].Stages[stage].Event == r.Event {
+		if a := assignment(now, name, stage); err == nil && a != nil && a.Event == r.Event && !isHeld(now, name, a.Version) {
 			return r, nil
 		}
+		l, opts.Wrote = now, 0 // something of it may be at the forge by now
+	}
+	if err != nil {
+		return r, err
 	}
 	return r, fmt.Errorf("deliver %s to %s: the ledger assigned other versions meanwhile, %d times; run it again", name, stage, tries)
 }
 
+// assignment is nil where nothing is in the stage.
+func assignment(l *workspace.Ledger, name, stage string) *ledger.Assignment {
+	if a := l.State.Artifacts[name]; a != nil {
+		return a.Stages[stage]
+	}
+	return nil
+}
+
+func isHeld(l *workspace.Ledger, name string, v ref.Version) bool {
+	_, held := l.State.Artifacts[name].Holds[v]
+	return held
+}
+
 func deliver(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, name, stage string, opts Options) (*Result, error) {
-	a := l.State.Artifacts[name]
-	if a == nil || a.Stages[stage] == nil {
+	there := assignment(l, name, stage)
+	if there == nil {
 		return nil, workspace.Usage("deliver %s: the ledger says that nothing is in %s", name, stage)
 	}
 	b, err := readBranch(ctx, w, l)
@@ -101,9 +123,14 @@ func deliver(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, n
 		return nil, fmt.Errorf("deliver %s to %s: %w", name, stage, err)
 	}
 	d := newDelivery(w, l, b, m, name, stage, opts)
-	d.assigned(&a.Stages[stage].Tenure)
+	d.assigned(&there.Tenure)
 	if err := d.look(); err != nil {
 		return d.result, fmt.Errorf("deliver %s to %s: %w", name, stage, err)
+	}
+	if f := d.held(); f != nil {
+		d.result.Findings = append(d.result.Findings, *f)
+		d.judge()
+		return d.result, nil
 	}
 	wrote := d.write(ctx)
 	d.judge()
@@ -111,8 +138,12 @@ func deliver(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, n
 		wrote = d.record(ctx)
 	}
 	if err := errors.Join(wrote, d.announce(ctx)); err != nil {
-		return d.result, fmt.Errorf("the ledger has %s %s in %s, by event %d, and what comes after is not complete: %w; run it again to do the rest",
-			name, d.version.Version, stage, d.tenure.Event, err)
+		again := "run it again to do the rest"
+		if d.tenure.Kind == ledger.KindRollback { // which would go back once more
+			again = fmt.Sprintf("to do the rest, run: waybill promote %s@%s --to %s", name, d.version.Version, stage)
+		}
+		return d.result, fmt.Errorf("the ledger has %s %s in %s, by event %d, and what comes after is not complete: %w; %s",
+			name, d.version.Version, stage, d.tenure.Event, err, again)
 	}
 	return d.result, nil
 }

@@ -7,7 +7,10 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/waybill-dev/waybill/internal/deploy"
 	"github.com/waybill-dev/waybill/internal/ledger"
+	"github.com/waybill-dev/waybill/internal/manifest"
+	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/workspace"
 )
@@ -83,8 +86,12 @@ func Deployed(ctx context.Context, w *workspace.Workspace, opts Options) (*Seen,
 func (d *delivery) seen(ctx context.Context) ([]report.Finding, error) {
 	d.judge()
 	out := slices.Clone(d.result.Findings)
+	held := d.held()
+	if held != nil { // nobody is to merge it, nor to think that all is well
+		out = append(out, *held)
+	}
 	for i := range d.result.Files {
-		if f := &d.result.Files[i]; f.State == Planned {
+		if f := &d.result.Files[i]; f.State == Planned && held == nil {
 			out = append(out, d.differs(f))
 		}
 	}
@@ -93,27 +100,42 @@ func (d *delivery) seen(ctx context.Context) ([]report.Finding, error) {
 	}
 	p := d.problem(&report.Location{File: d.result.Files[0].Path}, "%s has %s on the branch %s, as assigned by event %d", d.stage, d.version.Version, d.branch, d.tenure.Event)
 	p.Verdict = report.Pass
-	out = append(out, *p.Finding)
+	if held == nil {
+		out = append(out, *p.Finding)
+	}
 	if d.tenure.Deployed != nil {
 		return out, nil
 	}
-	return out, errors.Join(d.record(ctx), d.announce(ctx))
+	err := errors.Join(d.record(ctx), d.announce(ctx))
+	if err != nil { // what is recorded is not looked at again
+		err = fmt.Errorf("%w; to do the rest, run: waybill promote %s@%s --to %s", err, d.name, d.version.Version, d.stage)
+	}
+	return out, err
 }
 
 // differs is the finding about a file that names something else than is
 // assigned.
 func (d *delivery) differs(f *File) report.Finding {
-	c := f.Changes[0]
+	c, there := f.Changes[0], (*ledger.Version)(nil)
+	for _, one := range f.Changes {
+		if v := d.named(one); v != nil && isHeld(d.l, d.name, v.Version) {
+			c, there = one, v
+			break
+		}
+	}
 	says := report.Visible(c.Text)
 	if c.Digest == none {
 		says = "nothing"
-	} else if v := knownBy(d.l.State.Artifacts[d.name], c.Digest); v != nil {
+	} else if v := d.named(c); v != nil {
 		says = v.Version.String()
-	} else if !c.Version.IsZero() {
-		says = c.Version.String()
 	}
 	p := d.problem(&report.Location{File: f.Path, Line: c.Line}, "%s names %s, and %s is assigned by event %d", report.Visible(c.Path), says, d.version.Version, d.tenure.Event)
 	p.Expected, p.Observed = d.version.Version.String(), says
+	if there != nil {
+		p.Message = fmt.Sprintf("%s names %s, which is held%s; %s is assigned by event %d", report.Visible(c.Path), says, d.why(there.Version), d.version.Version, d.tenure.Event)
+		return *p.hint(fmt.Sprintf("put %s back: merge the pull request from %s, or where there is none run: waybill promote %s@%s --to %s",
+			d.version.Version, d.branchOf(f), d.name, d.version.Version, d.stage))
+	}
 	if d.tenure.Deployed == nil {
 		p.Severity = report.Warning
 		p.Message += ": it is not merged yet"
@@ -121,4 +143,45 @@ func (d *delivery) differs(f *File) report.Finding {
 	}
 	p.Message += fmt.Sprintf(", and was deployed by event %d: the file was edited afterwards", d.tenure.Deployed.Event)
 	return *p.hint(fmt.Sprintf("undo that change, or record what is meant: waybill promote or rollback %s", d.name))
+}
+
+// named is the version that stands where c would write, nil where that is none.
+func (d *delivery) named(c deploy.Change) *ledger.Version {
+	a := d.l.State.Artifacts[d.name]
+	if c.Digest != "" {
+		return knownBy(a, c.Digest)
+	}
+	if !c.Version.IsZero() {
+		return a.Version(c.Version)
+	}
+	return nil
+}
+
+// held is the finding about an assigned version that is held, nil where it is
+// not. The way out is a rollback, which also takes the pull request back.
+func (d *delivery) held() *report.Finding {
+	if !isHeld(d.l, d.name, d.version.Version) {
+		return nil
+	}
+	at := &report.Location{File: manifest.ProjectFile}
+	if len(d.result.Files) > 0 {
+		at.File = d.result.Files[0].Path
+	}
+	p := d.problem(at, "%s, which is assigned to %s by event %d, is held%s: it is not written into any file",
+		d.version.Version, d.stage, d.tenure.Event, d.why(d.version.Version))
+	return p.hint(fmt.Sprintf("roll back, which closes a pull request that would write it: waybill rollback %s --stage %s --reason TEXT; or lift the hold: waybill hold %s@%s --release --reason TEXT",
+		d.name, d.stage, d.name, d.version.Version))
+}
+
+// why is the reason of a hold, to stand behind it.
+func (d *delivery) why(v ref.Version) string {
+	const most = 200
+	reason := []rune(report.Visible(d.l.State.Artifacts[d.name].Holds[v].Reason))
+	switch {
+	case len(reason) == 0:
+		return ""
+	case len(reason) > most:
+		return " (" + string(reason[:most]) + "…)"
+	}
+	return " (" + string(reason) + ")"
 }

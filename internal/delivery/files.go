@@ -134,8 +134,12 @@ func (d *delivery) edit(f *File, targets []manifest.DeployTarget) (*report.Findi
 	}
 	for _, p := range places {
 		if what := d.unknown(p); what != "" {
+			nothing := "sha256: and 64 zeros"
+			if p.Digest == "" {
+				nothing = `""`
+			}
 			return d.problem(&report.Location{File: f.Path, Line: p.Line}, "%s names %s, which the ledger does not know: it was edited by hand", report.Visible(p.Path), what).
-				hint(fmt.Sprintf("put a version of %s that is registered there, or sha256: and 64 zeros for none, on the branch %s; then run this again", d.name, d.branch)), nil
+				hint(fmt.Sprintf("put a version of %s that is registered there, or %s for none, on the branch %s; then run this again", d.name, nothing, d.branch)), nil
 		}
 	}
 	repository, err := d.w.Repository(d.name)

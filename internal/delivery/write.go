@@ -37,6 +37,12 @@ func (d *delivery) write(ctx context.Context) error {
 	if len(straight) > 0 {
 		errs = append(errs, d.commitFiles(ctx, straight))
 	}
+	for _, f := range straight {
+		// It would merge cleanly once the file says again what it said before.
+		if d.opts.Straight && (f.State == Committed || f.State == Current) && d.came() {
+			errs = append(errs, d.withdraw(ctx, f))
+		}
+	}
 	return errors.Join(errs...)
 }
 
@@ -94,11 +100,11 @@ func (d *delivery) propose(ctx context.Context, f *File) error {
 			return err
 		}
 		if err == nil {
-			there, err := d.opts.Forge.Contents(ctx, f.Path, pr.Head.SHA, maxFile)
-			if err != nil && !errors.Is(err, forge.ErrNotFound) {
+			same, err := d.proposes(ctx, &pr, f)
+			if err != nil {
 				return err
 			}
-			if err == nil && bytes.Equal(there, f.After) && pr.Title == d.title() {
+			if same {
 				f.State, f.Commit, f.PullRequest = Proposed, pr.Head.SHA, pr.URL
 				return nil
 			}
@@ -120,19 +126,52 @@ func (d *delivery) propose(ctx context.Context, f *File) error {
 	return nil
 }
 
+// proposes tells whether an open pull request is as it would be made: somebody
+// who may push can add to its branch what nobody reads in a change of one value.
+func (d *delivery) proposes(ctx context.Context, pr *forge.PullRequest, f *File) (bool, error) {
+	if pr.Title != d.title() {
+		return false, nil
+	}
+	there, err := d.opts.Forge.Contents(ctx, f.Path, pr.Head.SHA, maxFile)
+	if err != nil || !bytes.Equal(there, f.After) {
+		if errors.Is(err, forge.ErrNotFound) {
+			err = nil
+		}
+		return false, err
+	}
+	all, err := d.opts.Forge.ChangedFiles(ctx, pr.Number)
+	return err == nil && len(all) == 1 && all[0].Path == f.Path && all[0].Status == "modified", err
+}
+
 // withdraw closes a pull request that would write another version into a file
 // that is as it should be: after a rollback, nobody may roll it forward by a
 // merge.
 func (d *delivery) withdraw(ctx context.Context, f *File) error {
 	pr, err := d.opts.Forge.FindPullRequest(ctx, d.branchOf(f), d.branch)
-	if errors.Is(err, forge.ErrNotFound) {
-		return nil
-	}
 	if err == nil {
 		err = d.opts.Forge.ClosePullRequest(ctx, pr.Number)
+	} else if errors.Is(err, forge.ErrNotFound) {
+		err = nil
 	}
 	if err != nil {
 		return fmt.Errorf("close the pull request that would write another version into %s: %w", f.Path, err)
+	}
+	return d.still(ctx, f)
+}
+
+// still holds that the branch has the file as it is to be: somebody may have
+// merged a moment before the pull request was closed.
+func (d *delivery) still(ctx context.Context, f *File) error {
+	head, err := d.opts.Forge.BranchHead(ctx, d.branch)
+	if err != nil || head == d.commit || head == f.Commit {
+		return err
+	}
+	there, err := d.opts.Forge.Contents(ctx, f.Path, head, maxFile)
+	if err != nil && !errors.Is(err, forge.ErrNotFound) {
+		return err
+	}
+	if err != nil || !bytes.Equal(there, f.After) {
+		return fmt.Errorf("%s: %w on %s", f.Path, writeback.ErrConflict, d.branch)
 	}
 	return nil
 }

@@ -72,6 +72,7 @@ type ballot struct {
 	out       excluded
 	voters    electorate
 	consents  []consent
+	copies    map[int64]int64 // see copies
 	not       []discounted
 	uncertain []string // why more might count
 	hints     []string // against that
@@ -110,8 +111,9 @@ func (b *ballot) doubt(what string, err error) {
 
 // Excluded says why an approval of a version by a person would not count in a
 // stage, "" when it would, as far as that can be told without a forge: the gate,
-// which can ask one, decides again.
-func Excluded(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, name string, version ref.Version, stage string, person manifest.Person) (string, error) {
+// which can ask one, decides again. addresses are those of a person, in small
+// letters, which need not stand in allowed_signers.
+func Excluded(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, name string, version ref.Version, stage string, person manifest.Person, addresses ...string) (string, error) {
 	g, err := newGate(ctx, w, l, name, stage, "promote", Occasion{})
 	if err != nil {
 		return "", err
@@ -129,7 +131,16 @@ func Excluded(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, 
 	if err != nil {
 		return "", err
 	}
-	return electorate{members: b.people.Members(rule.From), excluded: b.exclude(ctx).ids}.refuse(person.ID), nil
+	out := b.exclude(ctx)
+	if why := (electorate{members: b.people.Members(rule.From), excluded: out.ids}).refuse(person.ID); why != "" {
+		return why, nil
+	}
+	for _, address := range out.unverified {
+		if slices.Contains(addresses, strings.ToLower(address)) {
+			return fmt.Sprintf("they had a part in it as %s, the address of this machine's Git", report.Visible(address)), nil
+		}
+	}
+	return "", nil
 }
 
 const maxTold = 5

@@ -28,7 +28,9 @@ type consent struct {
 	person manifest.Person
 	via    string
 	at     time.Time
-	where  string // event or URL
+	// recorded is when it was written down, zero where the forge vouches for at.
+	recorded time.Time
+	where    string // event or URL
 }
 
 func (c consent) String() string {
@@ -82,12 +84,16 @@ func (e electorate) refuseConsent(c consent) string {
 	if why := e.refuse(c.person.ID); why != "" {
 		return why
 	}
+	given := c.at // the earlier of both: who gives it and who records it each have a clock
+	if !c.recorded.IsZero() && c.recorded.Before(given) {
+		given = c.recorded
+	}
 	switch {
 	case c.at.IsZero():
 		return "it does not say when it was given"
 	case c.at.After(e.now.Add(skew)):
 		return "it is dated " + c.at.UTC().Format(time.RFC3339) + ", which is yet to come"
-	case e.maxAge > 0 && e.now.Sub(c.at) > e.maxAge:
+	case e.maxAge > 0 && e.now.Sub(given) > e.maxAge:
 		return fmt.Sprintf("it was given more than %s ago", e.maxAge)
 	}
 	return ""

@@ -215,7 +215,7 @@ func (x *poll) guard(want report.Verdict, severity report.Severity, has ...strin
 // signatures believes a signature that says by whom it is.
 type signatures struct{ *approval.Directory }
 
-func (d signatures) Verify(s ledger.Signed) (approval.Verified, error) {
+func (d signatures) Verify(s ledger.Signed, _ time.Time) (approval.Verified, error) {
 	var v approval.Verified
 	login, ok := strings.CutPrefix(s.Signature, "by ")
 	if v.Person, _ = d.Person(login); !ok || v.Person.ID == 0 {

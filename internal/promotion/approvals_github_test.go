@@ -21,7 +21,7 @@ const guardedStage = `  production:
     approvals: {required: 2, from: [leads], exclude: [author, committer, dispatcher], maxAge: 72h}
     rollback: {approvals: {required: 0}}
 people:
-  leads: [{login: alice, id: 1}, {login: bob, id: 2}, {login: carol, id: 3}, {login: ada, id: 41}, {login: mallory, id: 5}]
+  leads: [{login: alice, id: 1}, {login: bob, id: 2}, {login: carol, id: 3}, {login: ada, id: 41}, {login: mallory, id: 5}, {login: zoe, id: 26}]
 `
 
 // keyOf is a person's key, the same each time.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -29,9 +28,7 @@ func (b *ballot) reviews(ctx context.Context) {
 	for _, p := range o.pulls {
 		all, err := b.on.Forge.Reviews(ctx, p.Number)
 		if err != nil {
-			if !errors.Is(err, forge.ErrNotFound) {
-				b.doubt(fmt.Sprintf("the forge for the reviews of pull request #%d", p.Number), err)
-			}
+			b.doubt(fmt.Sprintf("the forge for the reviews of pull request #%d", p.Number), err)
 			continue
 		}
 		b.reviewsOf(ctx, p, all)
@@ -104,8 +101,5 @@ func (b *ballot) sameLock(ctx context.Context, commit string) (bool, error) {
 		return false, nil
 	}
 	there, err := b.on.Forge.Contents(ctx, path, commit, gitrepo.MaxFileBytes)
-	if errors.Is(err, forge.ErrNotFound) {
-		return false, nil
-	}
 	return err == nil && bytes.Equal(there, data), err
 }

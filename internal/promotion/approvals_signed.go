@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"time"
 
 	"github.com/waybill-dev/waybill/internal/approval"
 	"github.com/waybill-dev/waybill/internal/gitrepo"
@@ -19,7 +20,7 @@ import (
 type people interface {
 	Members(groups []string) map[int64]manifest.Person
 	Person(name string) (manifest.Person, bool)
-	Verify(s ledger.Signed) (approval.Verified, error)
+	Verify(s ledger.Signed, recorded time.Time) (approval.Verified, error)
 }
 
 // files is what a ballot reads without a forge.
@@ -128,6 +129,7 @@ func (b *ballot) signed() error {
 		}
 	}
 	spent := spentBy(b.a, events, b.stage.Name, b.version)
+	b.copies = copies(b.a.Decisions)
 	for _, d := range found {
 		c, why := b.signature(d, first, spent)
 		if why != "" {
@@ -139,13 +141,53 @@ func (b *ballot) signed() error {
 	return nil
 }
 
+// copies are the events that bring a signature which an earlier one has brought
+// already, with that one's number: whoever may append can copy what somebody
+// else signed, and it was given once. A signature that is written otherwise is
+// the same if it is of the same statement and key.
+func copies(all []ledger.Decision) map[int64]int64 {
+	type signing struct{ statement, key string }
+	byText, keys := map[string][]ledger.Decision{}, map[string]string{}
+	for _, d := range all {
+		if d.Kind == ledger.KindApprove && d.Signed != nil {
+			byText[d.Signed.Statement] = append(byText[d.Signed.Statement], d)
+		}
+	}
+	out, seen := map[int64]int64{}, map[signing]int64{}
+	for text, same := range byText {
+		for _, d := range same {
+			if len(same) == 1 {
+				break
+			}
+			key, known := keys[d.Signed.Signature]
+			if !known {
+				if k, err := approval.SigningKey(*d.Signed); err == nil {
+					key = string(k.Marshal())
+				}
+				keys[d.Signed.Signature] = key
+			}
+			if key == "" {
+				continue // it will not hold
+			}
+			if earlier, ok := seen[signing{text, key}]; ok {
+				out[d.Event] = earlier
+				continue
+			}
+			seen[signing{text, key}] = d.Event
+		}
+	}
+	return out
+}
+
 // signature checks one approve event; why says what is wrong with it.
-func (b *ballot) signature(d ledger.Decision, first string, spent int64) (c consent, why string) {
+func (b *ballot) signature(d ledger.Decision, first string, spent spending) (c consent, why string) {
 	v := b.version
 	c = consent{person: manifest.Person{Login: d.By.Login, ID: d.By.ID}, via: viaSigned, at: d.At, where: fmt.Sprintf("event %d", d.Event)}
 	switch {
-	case d.Event <= spent:
-		return c, fmt.Sprintf("it was spent by event %d", spent)
+	case d.Event <= spent.event:
+		return c, fmt.Sprintf("it was spent by event %d", spent.event)
+	case b.copies[d.Event] > 0:
+		return c, fmt.Sprintf("it is a copy of event %d", b.copies[d.Event])
 	case d.Signed == nil:
 		return c, "nobody signed it"
 	case d.Version != v.Version:
@@ -155,11 +197,14 @@ func (b *ballot) signature(d ledger.Decision, first string, spent int64) (c cons
 	case d.PolicyDigest != b.policy.Digest:
 		return c, "the policy was changed since"
 	}
-	verified, err := b.people.Verify(*d.Signed)
+	verified, err := b.people.Verify(*d.Signed, d.At)
 	if err != nil {
 		return c, report.Visible(err.Error())
 	}
-	c.person, c.at = verified.Person, verified.Statement.At
+	c.person, c.at, c.recorded = verified.Person, verified.Statement.At, d.At
+	if c.at.Before(spent.at.Add(-skew)) {
+		return c, fmt.Sprintf("it was signed before event %d, which spent it", spent.event)
+	}
 	if !verified.Statement.Same(b.statement(first)) {
 		return c, "what was signed is not what the event says: another ledger, version, stage, content or policy"
 	}
@@ -187,10 +232,16 @@ func orNoVersion(d ledger.Decision) string {
 	return d.Version.String()
 }
 
+// spending is the event that used up approvals; zero for none.
+type spending struct {
+	event int64
+	at    time.Time
+}
+
 // spentBy is the last event that used up what was approved before: the version
 // entered or left the stage, or was held. Who wants it there again after that
-// asks again.
-func spentBy(a *ledger.Artifact, events []ledger.Event, stage string, v *ledger.Version) int64 {
+// asks again. What was signed before it and recorded after it is used up too.
+func spentBy(a *ledger.Artifact, events []ledger.Event, stage string, v *ledger.Version) spending {
 	var spent int64
 	if s := a.Stages[stage]; s != nil {
 		before := false // whether the tenure before this one was of v
@@ -206,5 +257,10 @@ func spentBy(a *ledger.Artifact, events []ledger.Event, stage string, v *ledger.
 			spent = max(spent, e.Seq)
 		}
 	}
-	return spent
+	for i := range events {
+		if events[i].Seq == spent {
+			return spending{spent, events[i].Time}
+		}
+	}
+	return spending{event: spent}
 }

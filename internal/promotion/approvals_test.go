@@ -165,6 +165,15 @@ func TestElectorate(t *testing.T) {
 			t.Errorf("an approval that is %s counts", name)
 		}
 	}
+	e.maxAge = 24 * time.Hour // from the earlier of both
+	for _, c := range []consent{
+		{person: alice, via: viaSigned, at: noon.Add(-25 * time.Hour), recorded: noon},
+		{person: alice, via: viaSigned, at: noon, recorded: noon.Add(-25 * time.Hour)},
+	} {
+		if counted, _ := e.count([]consent{c}); len(counted) != 0 {
+			t.Errorf("%+v counts", c)
+		}
+	}
 	if counted, _ := e.count([]consent{{person: alice, via: viaSigned, at: noon.Add(skew)}}); len(counted) != 1 {
 		t.Error("a clock that is a little ahead is refused")
 	}
@@ -229,12 +238,12 @@ func BenchmarkApprovals(b *testing.B) {
 		b.Fatal(err)
 	}
 	s := (&ballot{gate: x.gate}).statement(first)
-	s.At = noon
-	signed, err := approval.Sign(key, s)
-	if err != nil {
-		b.Fatal(err)
-	}
-	for range 10_000 {
+	for i := range 10_000 {
+		s.At = noon.Add(-time.Hour - time.Duration(i)*time.Second)
+		signed, err := approval.Sign(key, s)
+		if err != nil {
+			b.Fatal(err)
+		}
 		x.sign(alice, func(d *ledger.Decision, _ *approval.Statement) { d.Signed = &signed })
 	}
 	for i := range int64(199) {

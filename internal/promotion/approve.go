@@ -172,7 +172,7 @@ func (q *request) who(ctx context.Context, opts ApproveOptions) (manifest.Person
 		}
 		return person, &f, nil
 	}
-	why, err := Excluded(ctx, q.w, q.g.l, q.g.a.Name, q.g.version.Version, q.g.stage.Name, person)
+	why, err := Excluded(ctx, q.w, q.g.l, q.g.a.Name, q.g.version.Version, q.g.stage.Name, person, q.own(opts)...)
 	if err != nil {
 		return person, nil, err
 	}
@@ -185,6 +185,20 @@ func (q *request) who(ctx context.Context, opts ApproveOptions) (manifest.Person
 		return person, &f, nil
 	}
 	return person, nil, nil
+}
+
+// own is the address that Git has on the machine where the approval is signed:
+// who approves their own change under an address that nobody wrote down does so
+// unawares. A statement that was signed elsewhere is somebody else's.
+func (q *request) own(opts ApproveOptions) []string {
+	if opts.Signed != nil {
+		return nil
+	}
+	actor, err := q.w.Actor()
+	if err != nil || actor.ID > 0 { // in a run of a workflow it is whose run it is
+		return nil
+	}
+	return []string{strings.ToLower(actor.Login)}
 }
 
 // outdated tells why a statement that was signed elsewhere is not worth writing
@@ -215,7 +229,7 @@ func (q *request) outdated(s approval.Statement) *report.Finding {
 
 // given finds an approval of the person that counts now, "" if there is none.
 func (q *request) given(person manifest.Person) (event string, err error) {
-	b := &ballot{gate: q.g, people: q.people}
+	b := &ballot{gate: q.g, people: q.people, copies: copies(q.g.a.Decisions)}
 	voters := electorate{members: map[int64]manifest.Person{person.ID: person}, maxAge: q.rule.MaxAge, now: q.g.now}
 	log, err := q.g.l.Log()
 	if err != nil {
@@ -241,7 +255,7 @@ func (q *request) same(signed ledger.Signed) bool {
 
 // event is what is written, after it was checked as every reader will check it.
 func (q *request) event(person manifest.Person, signed ledger.Signed) (workspace.Decision, error) {
-	verified, err := q.people.Verify(signed)
+	verified, err := q.people.Verify(signed, q.g.now)
 	if err != nil {
 		return workspace.Decision{}, workspace.Usage("the signature does not hold: %w", err)
 	}

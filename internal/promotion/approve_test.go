@@ -175,3 +175,23 @@ func read(t testing.TB, x *world, name string) string {
 	}
 	return string(data)
 }
+
+// T1: whose address nobody wrote down approves no change of their own on the
+// machine where they made it.
+func TestT1OwnAddress(t *testing.T) {
+	x := newWorld(t, strings.Replace(approvedStages, "from: [leads]", "from: [leads], exclude: [author]", 1))
+	bob, cy := approval.KeyOf(keyOf(t, "bob")), approval.KeyOf(keyOf(t, "cy"))
+	x.write(approval.SignersFile, approval.Line("bob", bob.Public)+"\n"+approval.Line("cy", cy.Public)+"\n")
+	x.push("keys")
+	x.identify("Bob", "Bob@home.example")
+	x.open()
+	x.release("v0.1.0", "one")
+	o := x.give("sentiment@v0.1.0", "production", ApproveOptions{Key: bob})
+	if o.Done || !o.refused() || !strings.Contains(o.Message, "they had a part in it as Bob@home.example") {
+		t.Errorf("%+v", o)
+	}
+	y := x.clone("Cy", "cy@home.example")
+	if o := y.give("sentiment@v0.1.0", "production", ApproveOptions{Key: cy}); !o.Done {
+		t.Errorf("%+v", o)
+	}
+}

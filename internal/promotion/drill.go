@@ -57,7 +57,7 @@ func Drill(ctx context.Context, w *workspace.Workspace, name, stage string, on O
 }
 
 func drill(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, name, stage string, on Occasion) (*Outcome, error) {
-	out, _, err := decideRollback(ctx, w, l, name, stage, RollbackOptions{DryRun: true, On: on})
+	out, _, err := decideRollback(ctx, w, l, name, stage, RollbackOptions{DryRun: true, On: on, drill: true})
 	if err != nil {
 		return nil, err
 	}

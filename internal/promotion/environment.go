@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/forge"
+	"github.com/waybill-dev/waybill/internal/ledger"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/report"
 )
@@ -36,7 +38,10 @@ func (b *ballot) environment(ctx context.Context, suffices bool) report.Finding 
 	env, err := b.on.Forge.Environment(ctx, b.stage.Environment)
 	switch {
 	case errors.Is(err, forge.ErrNotFound), errors.Is(err, forge.ErrNotAllowed):
-		f.Verdict = report.Fail
+		// Refused, and not decided: GitHub answers 404 also to a token that may
+		// not look.
+		b.doubt(fmt.Sprintf("the forge for environment %s", name), err)
+		f.Verdict = report.Inconclusive
 		f.Message = fmt.Sprintf("the protection of environment %s cannot be read: %s", name, report.Visible(err.Error()))
 		f.Hint = fmt.Sprintf("create it (an administrator, %s), and give the token \"actions: read\" under permissions: in the workflow", settings(""))
 		return f
@@ -71,12 +76,19 @@ func (b *ballot) reviewed(ctx context.Context, f report.Finding) report.Finding 
 		f.Severity = severity
 		return f
 	}
+	approvals = slices.DeleteFunc(slices.Clone(approvals), func(a forge.Approval) bool {
+		return !slices.ContainsFunc(a.Environments, func(e string) bool { return strings.EqualFold(e, b.stage.Environment) })
+	})
+	spent, err := b.spentReview(run.ID)
+	if err != nil {
+		return b.unanswered(f, "the ledger what this run promoted", err)
+	}
+	// The list has no times: where one job of the run was approved and another
+	// was rejected, which came last is not known.
+	rejected := slices.ContainsFunc(approvals, func(a forge.Approval) bool { return a.State == "rejected" })
 	f.Message = fmt.Sprintf("environment %s asks for a review, and this run has one", name)
 	found := false
 	for _, a := range approvals {
-		if !slices.ContainsFunc(a.Environments, func(e string) bool { return strings.EqualFold(e, b.stage.Environment) }) {
-			continue
-		}
 		c := consent{person: manifest.Person{Login: a.User.Login, ID: a.User.ID}, via: viaEnvironment, at: run.Created, where: fmt.Sprintf("run %d", run.ID)}
 		switch {
 		case a.State != "approved":
@@ -85,6 +97,10 @@ func (b *ballot) reviewed(ctx context.Context, f report.Finding) report.Finding 
 			// The answer does not say which attempt was approved (REST docs, "Get
 			// the review history for a workflow run").
 			b.not = append(b.not, discounted{c, fmt.Sprintf("this is attempt %d, and it may have been given to an earlier one", max(run.Attempt, b.on.Attempt))})
+		case rejected:
+			b.not = append(b.not, discounted{c, "the environment was rejected in this run too"})
+		case spent > 0:
+			b.not = append(b.not, discounted{c, fmt.Sprintf("it was spent by event %d: one review lets one version pass", spent)})
 		default:
 			found = true
 			b.consents = append(b.consents, c)
@@ -94,9 +110,40 @@ func (b *ballot) reviewed(ctx context.Context, f report.Finding) report.Finding 
 		f.Verdict = report.Fail
 		f.Message = fmt.Sprintf("no review of environment %s let this run pass: nobody reviewed it yet, an administrator started it anyway, or its job does not name the environment", name)
 		f.Hint = fmt.Sprintf("promote in a job with \"environment: %s\" of a new run, and have its deployment reviewed on the run's page", name)
-		f.Details = map[string]any{"awaited": true}
+		switch {
+		case rejected:
+			f.Message = fmt.Sprintf("environment %s was rejected in this run", name)
+		case spent > 0:
+			f.Message = fmt.Sprintf("this run's review of environment %s was spent by event %d: who gave it saw one version", name, spent)
+		default:
+			f.Details = map[string]any{"awaited": true}
+		}
 	}
 	return f
+}
+
+// spentReview is the event for which this run's review of the environment was
+// used, 0 for none. An approval is of a run as a whole (REST docs, "Get the
+// review history for a workflow run"), so that its other jobs could let
+// anything else pass with it.
+func (b *ballot) spentReview(run int64) (int64, error) {
+	events, err := b.files.Events()
+	if err != nil {
+		return 0, err
+	}
+	for i := range events {
+		e := &events[i]
+		m := runURL.FindStringSubmatch(e.Run)
+		if e.Kind != ledger.KindPromote && e.Kind != ledger.KindRollback || m == nil || m[1] != strconv.FormatInt(run, 10) {
+			continue
+		}
+		stage, ok := b.policy.Stage(e.Stage)
+		used := len(e.Approvals) == 0 || slices.ContainsFunc(e.Approvals, func(a ledger.Approval) bool { return a.Via == viaEnvironment })
+		if ok && used && strings.EqualFold(stage.Environment, b.stage.Environment) {
+			return e.Seq, nil
+		}
+	}
+	return 0, nil
 }
 
 // weakness is a switch of the settings that is not where it must be.

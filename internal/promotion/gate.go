@@ -91,10 +91,16 @@ func (g *gate) finding(id string) report.Finding {
 func (g *gate) hold() report.Finding {
 	f := g.finding("promotion.hold")
 	f.Message = "no hold keeps it out"
-	if h, ok := g.a.Holds[g.version.Version]; ok {
+	h, ok := g.a.Holds[g.version.Version]
+	for held, other := range g.a.Holds { // the same content under another number is no other thing
+		if v := g.a.Version(held); !ok && v != nil && v.ContentDigest == g.version.ContentDigest {
+			h, ok = other, true
+		}
+	}
+	if ok {
 		f.Verdict = report.Fail
-		f.Message = fmt.Sprintf("%s is held since %s by %s: %s", g.version.Version, h.Since.Format(time.RFC3339), h.By.Login, orNone(h.Reason))
-		f.Hint = fmt.Sprintf("lift it with: waybill hold %s@%s --release --reason \"…\"", g.a.Name, g.version.Version)
+		f.Message = fmt.Sprintf("%s is held since %s by %s: %s", h.Version, h.Since.Format(time.RFC3339), h.By.Login, orNone(h.Reason))
+		f.Hint = fmt.Sprintf("lift it with: waybill hold %s@%s --release --reason \"…\"", g.a.Name, h.Version)
 	}
 	return f
 }

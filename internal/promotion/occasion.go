@@ -57,4 +57,5 @@ type RollbackOptions struct {
 	// DryRun decides, looks whether it could be done, and writes nothing.
 	DryRun bool
 	On     Occasion
+	drill  bool // asks what would come after a rollback that is underway
 }

@@ -50,7 +50,11 @@ func promote(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, r
 	}
 	out.take(what)
 	if opts.Expect != "" && opts.Expect != what.ContentDigest {
-		return none, workspace.Usage("%s is %s now, and %s was planned: plan again, and have that approved", r, what.ContentDigest, opts.Expect)
+		planned := string(opts.Expect)
+		if v := registered(l.State, r.Name, opts.Expect); v != nil {
+			planned = fmt.Sprintf("%s@%s (%s)", r.Name, v.Version, opts.Expect)
+		}
+		return none, workspace.Usage("%s is %s (%s) now, and %s was planned: plan again, and have that approved", r, what.Version, what.ContentDigest, planned)
 	}
 	g, err := newGate(ctx, w, l, r.Name, out.Stage, "promote", opts.On)
 	if err != nil {

@@ -54,11 +54,18 @@ func decideRollback(ctx context.Context, w *workspace.Workspace, l *workspace.Le
 		out.Message = fmt.Sprintf("nothing to do: this run rolled %s back to %s already, by event %d", stage, bad.Version, current.Event)
 		return out, nothing, nil
 	}
-	out.From = bad.Version
 	healthy, err := g.healthy()
 	if err != nil {
 		return out, nothing, err
 	}
+	if underway(current, healthy, opts) {
+		out.take(workspace.Resolved{Version: bad.Version, ContentDigest: bad.ContentDigest, Digest: bad.Digest})
+		out.From = current.History[len(current.History)-1].Version
+		out.Message = fmt.Sprintf("no further back: event %d rolled %s back to %s already, and nobody recorded yet that it took effect, which comes first; to go further back at once, name the version",
+			current.Event, stage, bad.Version)
+		return out, nothing, nil
+	}
+	out.From = bad.Version
 	g.version, err = g.target(opts.To, healthy)
 	if errors.Is(err, ledger.ErrNoGood) {
 		out.Report, out.Message = g.noWayBack(err), fmt.Sprintf("not rolled back: %s has no version to go back to", stage)
@@ -88,6 +95,14 @@ func decideRollback(ctx context.Context, w *workspace.Workspace, l *workspace.Le
 	}
 	d, err := g.goBack(bad, opts.Reason)
 	return out, d, err
+}
+
+// underway tells whether the rollback before this one is still to take effect,
+// where files say so. Whoever asks again since the bad version is still served,
+// after a run that was cut off or while its pull request is open, means that one:
+// going back once more would hold the good version.
+func underway(current *ledger.Assignment, h ledger.Healthy, opts RollbackOptions) bool {
+	return current.Kind == ledger.KindRollback && h.Deployed && current.Deployed == nil && len(current.History) > 0 && opts.To.IsZero() && !opts.drill
 }
 
 // sameRun tells whether two addresses of run attempts are of one workflow run.

@@ -111,6 +111,20 @@ func TestRollbackStays(t *testing.T) {
 	}
 }
 
+// A hold does not take a version out of where it is, and says so.
+func TestHoldOfWhatIsThere(t *testing.T) {
+	x := withVersions(t, "  staging: {}\n  production: {}\n", "v0.1.0", "v0.2.0")
+	for v, want := range map[string]string{
+		"v0.1.0": "sentiment@v0.1.0 is held out of every stage",
+		"v0.2.0": "sentiment@v0.2.0 is held; it stays in production until that is rolled back: waybill rollback sentiment --stage production --reason TEXT",
+	} {
+		o, err := Hold(context.Background(), x.w, ref.Reference{Name: "sentiment", Version: ref.MustVersion(v)}, false, "bad")
+		if err != nil || o.Message != want {
+			t.Errorf("%s: %+v, %v", v, o, err)
+		}
+	}
+}
+
 func TestRollbackTo(t *testing.T) {
 	x := withVersions(t, "  production: {rollback: {soak: 2h}}\n", "v0.1.0", "v0.2.0", "v0.3.0")
 	x.release("v0.4.0", "never there")
@@ -146,6 +160,43 @@ func TestRollbackDeployed(t *testing.T) {
 	o := x.rollback(RollbackOptions{DryRun: true})
 	if f := findingOf(t, o.Report, "promotion.healthy"); o.Version.String() != "v0.1.0" || !strings.Contains(f.Message, "v0.2.0 was never recorded as deployed") {
 		t.Errorf("%+v", o)
+	}
+}
+
+// Asked again before it took effect, a rollback does not go back further and
+// hold the good version; whoever names the version means it.
+func TestRollbackUnderway(t *testing.T) {
+	x := withVersions(t, "  production: {}\n")
+	x.write("m/model.yaml", withTarget)
+	commit := x.push("deploy")
+	x.open()
+	deployed := func(v string) {
+		e := x.event(ledger.KindDeploy, v, "production")
+		e.Commit = commit
+		x.append(e)
+		x.later(time.Hour)
+	}
+	for _, v := range []string{"v0.1.0", "v0.2.0", "v0.3.0"} {
+		x.release(v, "weights "+v)
+		x.append(x.event(ledger.KindPromote, v, "production"))
+		deployed(v)
+	}
+	x.rollback(RollbackOptions{Reason: "bad"})
+	for _, dry := range []bool{false, true} {
+		again := x.rollback(RollbackOptions{Reason: "still there", DryRun: dry})
+		if again.Done || again.Report != nil || x.in("production") != "v0.2.0" || again.Version.String() != "v0.2.0" || again.From.String() != "v0.3.0" || !strings.HasPrefix(again.Message, "no further back: event ") {
+			t.Errorf("%+v", again)
+		}
+	}
+	if outs, err := Drill(context.Background(), x.w, "", "", Occasion{}); err != nil || len(outs) != 1 || outs[0].Version.String() != "v0.1.0" {
+		t.Errorf("the drill: %+v, %v", outs, err)
+	}
+	if o := x.rollback(RollbackOptions{To: ref.MustVersion("v0.1.0"), DryRun: true}); o.Report.Verdict != report.Pass {
+		t.Errorf("named: %+v", o.Report)
+	}
+	deployed("v0.2.0")
+	if o := x.rollback(RollbackOptions{Reason: "bad too"}); !o.Done || x.in("production") != "v0.1.0" {
+		t.Errorf("after it took effect: %+v", o)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/forge"
@@ -92,7 +93,7 @@ func (g *gate) refusedRun(run forge.Run) (why, hint string) {
 	case run.Attempt != g.on.Attempt:
 		return fmt.Sprintf("the forge is at attempt %d of run %d, and this is attempt %d", run.Attempt, run.ID, g.on.Attempt), dispatch
 	case fromOutside(run):
-		return fmt.Sprintf("run %d is about a pull request or a fork (%s of %s): whoever opened it decides what it does", run.ID, seen(run.Event), seen(orDeleted(run.HeadRepository))), dispatch
+		return fmt.Sprintf("run %d can be caused from outside, or is about a fork (%s of %s): whoever did it decides what it does", run.ID, seen(run.Event), seen(orDeleted(run.HeadRepository))), dispatch
 	case g.stage.Environment != "" && g.action == "promote" && run.Attempt != 1:
 		return fmt.Sprintf("this is attempt %d: a run that is started again carries the approval that was given before", run.Attempt),
 			"start a new run, and have that approved"
@@ -107,10 +108,15 @@ func (g *gate) refusedRun(run forge.Run) (why, hint string) {
 	return "", ""
 }
 
+// anybodys are the events that who may only read a public repository can cause
+// (GitHub, "Events that trigger workflows"): the run is then about the default
+// branch, and what it is given, such as a comment's text, is theirs.
+var anybodys = []string{"discussion", "discussion_comment", "fork", "gollum", "issue_comment", "issues", "watch"}
+
 // fromOutside tells whether somebody who may not write to the repository could
 // have started the run or chosen what it works on.
 func fromOutside(run forge.Run) bool {
-	return strings.HasPrefix(run.Event, "pull_request") || run.HeadRepository == "" || !strings.EqualFold(run.HeadRepository, run.Repository)
+	return strings.HasPrefix(run.Event, "pull_request") || slices.Contains(anybodys, run.Event) || run.HeadRepository == "" || !strings.EqualFold(run.HeadRepository, run.Repository)
 }
 
 // workflowBranch is the branch that the workflow's file was read from, by what

@@ -85,7 +85,7 @@ func TestT10ForkRun(t *testing.T) {
 	x.release("v1.0.0", "one")
 	h := x.github()
 	h.repo.Fork("mallory")
-	for _, run := range []githubtest.Run{{Event: "pull_request"}, {Event: "pull_request_target"}, {HeadOwner: "mallory"}} {
+	for _, run := range []githubtest.Run{{Event: "pull_request"}, {Event: "pull_request_target"}, {HeadOwner: "mallory"}, {Event: "issue_comment"}, {Event: "fork"}} {
 		x.refusedBy("promotion.run", "staging", h.within(x, h.run(x, run)))
 	}
 }

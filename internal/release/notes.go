@@ -241,6 +241,9 @@ func (s *source) checks() string {
 		rows = append(rows, []string{group, s.version.Evidence.Verdicts[group]})
 	}
 	text := table("", []string{"Group", "Verdict"}, rows)
+	if s.unattached != "" {
+		text += s.unattached + "\n\n"
+	}
 	if s.report == nil {
 		return headed("Checks", text)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/waybill-dev/waybill/internal/forge"
 	"github.com/waybill-dev/waybill/internal/workspace"
@@ -37,7 +38,8 @@ type Published struct {
 	// which an earlier run had left behind.
 	Made, Completed bool
 	// Problems are what is not as it should be in a release that was published
-	// before. It is left alone: where releases are immutable nobody can change it.
+	// before, or why there can be none. It is left alone: where releases are
+	// immutable nobody can change it.
 	Problems []string
 }
 
@@ -47,10 +49,21 @@ type Published struct {
 // nothing where all is there.
 func Publish(ctx context.Context, f Forge, c *Content, opts Options) (*Published, error) {
 	p, err := publish(ctx, f, c, opts)
+	if err != nil && usedUp(err) {
+		return &Published{Problems: []string{fmt.Sprintf("there is no release %s, and there will be none: an immutable one of this tag was published and deleted, "+
+			"and the forge never takes its tag again; the version itself is in the ledger", c.Tag)}}, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("release %s: %w; the version is registered, run this again to complete the release", c.Tag, err)
 	}
 	return p, nil
+}
+
+// usedUp tells whether a release is refused for good: GitHub answers 422
+// "tag_name was used by an immutable release" after such a one was deleted
+// (docs.github.com, "Immutable releases"). It has no code of its own.
+func usedUp(err error) bool {
+	return strings.Contains(strings.ToLower(err.Error()), "used by an immutable release")
 }
 
 func publish(ctx context.Context, f Forge, c *Content, opts Options) (*Published, error) {
@@ -92,6 +105,10 @@ func publish(ctx context.Context, f Forge, c *Content, opts Options) (*Published
 	}
 	done, err := f.PublishRelease(ctx, draft.ID, opts.Latest && !c.Prerelease)
 	if err != nil {
+		// Another run that had a draft of its own may have been faster.
+		if there, e := f.ReleaseByTag(ctx, c.Tag); e == nil && there.ID != draft.ID {
+			return &Published{URL: there.URL, Problems: append(compare(c, &there), fmt.Sprintf("another run published the release %s first; delete the draft that is left: %s", c.Tag, draft.URL))}, nil
+		}
 		return nil, err
 	}
 	if done.Draft || done.Tag != c.Tag {

@@ -1,6 +1,7 @@
 package release
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -17,6 +18,7 @@ type fakeForge struct {
 	latest   bool
 	writes   int
 	failing  string // the method that fails
+	why      error  // nil: errDown
 	t        *testing.T
 }
 
@@ -33,7 +35,7 @@ func (f *fakeForge) find(match func(*forge.Release) bool) (*forge.Release, error
 
 func (f *fakeForge) write(method string, id int64) (*forge.Release, error) {
 	if f.failing == method {
-		return &forge.Release{}, errDown
+		return &forge.Release{}, cmp.Or(f.why, errDown)
 	}
 	f.writes++
 	r, err := f.find(func(r *forge.Release) bool { return r.ID == id })
@@ -58,7 +60,7 @@ func (f *fakeForge) Release(_ context.Context, tag string) (forge.Release, error
 
 func (f *fakeForge) CreateRelease(_ context.Context, r forge.Release) (forge.Release, error) {
 	if f.failing == "CreateRelease" {
-		return r, errDown
+		return r, cmp.Or(f.why, errDown)
 	}
 	f.writes++
 	r.ID, r.URL = int64(len(f.releases)+1), "https://forge.example/"+r.Tag
@@ -132,6 +134,38 @@ func TestPublishCutOff(t *testing.T) {
 			t.Errorf("%s: %+v, %v: %+v", at, p, err, f.releases)
 		}
 	}
+}
+
+// A tag that an immutable release used up can have no other: no run can mend
+// that, so that none of them fails for it.
+func TestPublishTagUsedUp(t *testing.T) {
+	for _, at := range []string{"CreateRelease", "PublishRelease"} {
+		f := &fakeForge{t: t, failing: at, why: errors.New("publish release 1: 422 Validation Failed: tag_name was used by an immutable release")}
+		p, err := Publish(t.Context(), f, content(), Options{})
+		if err != nil || p.Made || p.URL != "" || len(p.Problems) != 1 || !strings.Contains(p.Problems[0], "never takes its tag again") {
+			t.Errorf("%s: %+v, %v", at, p, err)
+		}
+	}
+}
+
+// Of two runs with a draft each, one publishes, and the other sees that.
+func TestPublishRace(t *testing.T) {
+	f := &fakeForge{t: t}
+	first := &faster{fakeForge: f}
+	p, err := Publish(t.Context(), first, content(), Options{})
+	if err != nil || p.Made || p.URL != "https://forge.example/theirs" || len(p.Problems) != 1 || !strings.Contains(p.Problems[0], "delete the draft that is left") {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// faster is a forge on which another run publishes first.
+type faster struct{ *fakeForge }
+
+func (f *faster) PublishRelease(context.Context, int64, bool) (forge.Release, error) {
+	theirs := f.releases[0]
+	theirs.ID, theirs.Draft, theirs.URL = 99, false, "https://forge.example/theirs"
+	f.releases = append(f.releases, theirs)
+	return forge.Release{}, errors.New("422 already_exists")
 }
 
 func TestPublishDrafts(t *testing.T) {

@@ -30,6 +30,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/ledger"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
+	"github.com/waybill-dev/waybill/internal/registry"
 	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/workspace"
 )
@@ -69,7 +70,9 @@ type source struct {
 	lock     *manifest.Lock
 	// report is what the version was registered on, nil where there is none.
 	report *report.Report
-	card   *card.Card // nil where there is none
+	// unattached says why the release does not have the report, "" where it has.
+	unattached string
+	card       *card.Card // nil where there is none
 	// previous is the version before, nil for the first; before is its lock, nil
 	// where that cannot be had.
 	previous *ledger.Version
@@ -184,6 +187,13 @@ func (s *source) evidence(ctx context.Context, w *workspace.Workspace) ([]byte, 
 	if s.version.Evidence == nil || s.version.Evidence.Report == "" {
 		return nil, nil
 	}
+	return s.fetch(ctx, repo)
+}
+
+// fetch reads the report out of the registry. One that is too large is left
+// there: the checks of many artifacts say much, and that must not keep a version
+// without a release for good.
+func (s *source) fetch(ctx context.Context, repo registry.Repository) ([]byte, error) {
 	want := s.version.Evidence.Report
 	subject, err := repo.Resolve(ctx, string(s.version.Digest))
 	if err != nil {
@@ -196,6 +206,10 @@ func (s *source) evidence(ctx context.Context, w *workspace.Workspace) ([]byte, 
 	for _, f := range all {
 		if string(f.Layer.Digest) != string(want) {
 			continue
+		}
+		if f.Layer.Size > maxReport {
+			s.unattached = fmt.Sprintf("The report of the checks is not attached, since it has %s. It is beside the version in the registry, with the digest %s.", size(f.Layer.Size), want)
+			return nil, nil
 		}
 		r, err := evidence.Fetch(ctx, repo, f, maxReport)
 		if err != nil {

@@ -96,7 +96,7 @@ func (q *inquiry) signature(a *Approval, stage string, t ledger.Tenure) {
 			a.Event, a.Key, a.Reason = d.Event, fingerprint(*d.Signed), s.Reason
 			return
 		}
-		v, err := q.people.Verify(*d.Signed)
+		v, err := q.people.Verify(*d.Signed, d.At)
 		switch {
 		case err == nil && v.Person.ID == a.ID && s.Same(want):
 			a.Signature, a.Why, a.Event, a.Key, a.Reason = Holds, "", d.Event, v.Key, s.Reason

@@ -231,12 +231,13 @@ func (q *inquiry) tenure(stage string, all []ledger.Tenure, i int) Tenure {
 	return out
 }
 
-// lastDeployed is what the newest deploy event of a stage names.
+// lastDeployed is what the newest deploy event of a stage names. A rollback can
+// bring back what the file still names from an earlier tenure.
 func lastDeployed(all []ledger.Tenure) *Deployed {
 	var out *Deployed
-	for i, t := range all {
+	for _, t := range all {
 		if t.Deployed != nil && (out == nil || t.Deployed.Event > out.Event) {
-			out = &Deployed{Version: t.Version, ContentDigest: t.ContentDigest, Digest: t.Digest, IsAssigned: i == len(all)-1, Deployment: *t.Deployed}
+			out = &Deployed{Version: t.Version, ContentDigest: t.ContentDigest, Digest: t.Digest, IsAssigned: t.Version == all[len(all)-1].Version, Deployment: *t.Deployed}
 		}
 	}
 	return out

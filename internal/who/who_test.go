@@ -184,6 +184,11 @@ func TestLastDeployed(t *testing.T) {
 	if d := lastDeployed(all); !d.IsAssigned {
 		t.Errorf("%+v", d)
 	}
+	// Gone back to before the file named anything else.
+	back := []ledger.Tenure{{Version: version, Deployed: &ledger.Deployment{Event: 3}}, {Version: ref.Version{Minor: 2}}, {Version: version}}
+	if d := lastDeployed(back); d == nil || !d.IsAssigned {
+		t.Errorf("%+v", d)
+	}
 	if lastDeployed(nil) != nil {
 		t.Error("nothing is deployed")
 	}
