@@ -99,7 +99,7 @@ var verbs = []verb{
 		{"version", "Version, if exactly one artifact was fetched and it has one."},
 		{"cache-hit", "`true` if nothing that the cache keeps, which is files of 64 KiB and more, had to be fetched."},
 	}},
-	{"register", "Registers what is new on the default branch: checks it again, gives it the version that the change asks for, and makes a release with notes.", "contents: write, packages: write, actions: read", []Input{
+	{"register", "Registers what is new on the default branch: checks it again, gives it the version that the change asks for, and makes a release with notes.", "contents: write, packages: write", []Input{
 		token,
 		named(names, "Names of artifacts to register, on lines or between commas. Without any: all that have a lock, datasets first. Content that is registered already gets no new version."),
 		directory,

@@ -1,6 +1,6 @@
 // Package scaffold holds the workflows that "waybill init --github" writes:
-// one that checks every pull request, and one that writes the comment where the
-// first may not.
+// one that checks every pull request, one that writes the comment where the
+// first may not, and those that release, promote and roll back.
 //
 //	for _, f := range scaffold.Workflows(scaffold.Options{Packages: true}) { … }
 //
@@ -59,6 +59,11 @@ type Options struct {
 	// Registry is the host that the job has to log in to before the check, ""
 	// where GITHUB_TOKEN does or none has to.
 	Registry string
+	// Stages are the names that promotions and rollbacks offer, the last one
+	// first. Without any, neither is written.
+	Stages []string
+	// Entry is the stage that new versions enter by themselves, "" for none.
+	Entry string
 }
 
 // File is a file to write: Path is relative to the repository's root.
@@ -69,16 +74,25 @@ var (
 	checkTemplate string
 	//go:embed templates/waybill-comment.yml
 	commentTemplate string
+	//go:embed templates/waybill-release.yml
+	releaseTemplate string
+	//go:embed templates/waybill-promote.yml
+	promoteTemplate string
+	//go:embed templates/waybill-rollback.yml
+	rollbackTemplate string
 )
 
 // Where the workflows go. That of the comment names the other by its name,
 // which is in the template.
 const (
-	CheckPath   = ".github/workflows/waybill-check.yml"
-	CommentPath = ".github/workflows/waybill-comment.yml"
+	CheckPath    = ".github/workflows/waybill-check.yml"
+	CommentPath  = ".github/workflows/waybill-comment.yml"
+	ReleasePath  = ".github/workflows/waybill-release.yml"
+	PromotePath  = ".github/workflows/waybill-promote.yml"
+	RollbackPath = ".github/workflows/waybill-rollback.yml"
 )
 
-// Workflows returns both workflows.
+// Workflows returns them, that of the check and that of the comment first.
 func Workflows(o Options) []File {
 	if o.Pin == (Pin{}) {
 		o.Pin = Unpinned
@@ -86,16 +100,43 @@ func Workflows(o Options) []File {
 	pin := func(action string) string {
 		return fmt.Sprintf("waybill-dev/waybill/actions/%s@%s # %s", action, o.Pin.Commit, o.Pin.Version)
 	}
-	packages, login := "", ""
+	packages, write, login := "", "", ""
 	if o.Packages {
-		packages = "      packages: read # bytes that the checks read\n"
+		packages = "      packages: read # bytes in the registry\n"
+		write = "      packages: write # the report of the checks, beside the bytes\n"
 	}
 	if o.Registry != "" {
 		login = "      # Log in to " + printable(o.Registry) + " here; docs/github.md of waybill has the steps for ECR, GAR and ACR.\n"
 	}
-	fill := strings.NewReplacer("      #packages\n", packages, "      #login\n", login,
-		"USES-CHECKOUT", checkout, "USES-UPLOAD", upload, "USES-CHECK", pin("check"), "USES-COMMENT", pin("comment"))
-	return []File{{CheckPath, fill.Replace(checkTemplate)}, {CommentPath, fill.Replace(commentTemplate)}}
+	fill := strings.NewReplacer("      #packages-write\n", write, "      #packages\n", packages, "      #login\n", login, " #stages\n", choice(o.Stages), "STAGE-LAST", last(o.Stages), "STAGE", o.Entry,
+		"USES-CHECKOUT", checkout, "USES-UPLOAD", upload, "USES-CHECK", pin("check"), "USES-COMMENT", pin("comment"),
+		"USES-REGISTER", pin("register"), "USES-PROMOTE", pin("promote"), "USES-ROLLBACK", pin("rollback"))
+	release, entry, _ := strings.Cut(releaseTemplate, "  #entry\n")
+	if o.Entry != "" {
+		release += entry
+	}
+	files := []File{{CheckPath, checkTemplate}, {CommentPath, commentTemplate}, {ReleasePath, release}}
+	if len(o.Stages) > 0 {
+		files = append(files, File{PromotePath, promoteTemplate}, File{RollbackPath, rollbackTemplate})
+	}
+	for i := range files {
+		files[i].Text = fill.Replace(files[i].Text)
+	}
+	return files
+}
+
+// choice lists names for people to choose from, the first one by default; in
+// quotes, since a name may be "on" or "1e3".
+func choice(names []string) string {
+	return fmt.Sprintf("\n        default: %s\n        options: ['%s']\n", last(names), strings.Join(names, "', '"))
+}
+
+// last is the last stage, which comes first.
+func last(names []string) string {
+	if len(names) == 0 {
+		return "''"
+	}
+	return "'" + names[0] + "'"
 }
 
 // printable keeps what a comment in YAML can hold.

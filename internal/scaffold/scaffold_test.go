@@ -49,7 +49,11 @@ func TestWorkflows(t *testing.T) {
 		"GHCR": {scaffold.Options{Pin: scaffold.Pin{Commit: commit, Version: "v1.2.3"}, Packages: true},
 			[]string{"packages: read", "actions/check@" + commit + " # v1.2.3", "actions/comment@" + commit + " # v1.2.3"}, []string{"Log in"}},
 		"another registry": {scaffold.Options{Registry: "registry.example.com"}, []string{"# Log in to registry.example.com here"}, []string{"packages:"}},
-		"hostile registry": {scaffold.Options{Registry: "x\n      - run: evil"}, []string{"Log in to x???"}, []string{"\n      - run: evil"}},
+		"stages": {scaffold.Options{Stages: []string{"on", "staging"}, Entry: "staging", Packages: true},
+			[]string{"options: ['on', 'staging']", "default: 'on'", "to: 'staging'", "stage: 'on'", "deployment: false", "packages: write"}, nil},
+		"no stage to enter": {scaffold.Options{Stages: []string{"production"}}, []string{"options: ['production']", "mode: deployed"}, []string{"matrix"}},
+		"no stages":         {scaffold.Options{}, []string{"actions/register@"}, []string{"workflow_dispatch", "mode: apply"}},
+		"hostile registry":  {scaffold.Options{Registry: "x\n      - run: evil"}, []string{"Log in to x???"}, []string{"\n      - run: evil"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			all := ""
@@ -58,7 +62,7 @@ func TestWorkflows(t *testing.T) {
 				if err := yaml.Unmarshal([]byte(f.Text), &doc); err != nil {
 					t.Fatalf("%s: %v\n%s", f.Path, err, f.Text)
 				}
-				if left := regexp.MustCompile(`USES-|#(packages|login)\b`).FindString(f.Text); left != "" {
+				if left := regexp.MustCompile(`USES-|STAGE|#(packages|login|stages|entry)\b`).FindString(f.Text); left != "" {
 					t.Errorf("%s: %s was not filled in", f.Path, left)
 				}
 				all += f.Text
@@ -86,7 +90,7 @@ func TestNames(t *testing.T) {
 			Run struct{ Workflows []string } `yaml:"workflow_run"`
 		}
 	}
-	for i, into := range []any{&check, &comment} {
+	for i, into := range []any{&check, &comment} { // the first two
 		if err := yaml.Unmarshal([]byte(files[i].Text), into); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +125,7 @@ func TestPinsAreThoseOfThisRepository(t *testing.T) {
 
 // TestExampleWorkflows: the example has what a newcomer would get.
 func TestExampleWorkflows(t *testing.T) {
-	for _, f := range scaffold.Workflows(scaffold.Options{Packages: true}) {
+	for _, f := range scaffold.Workflows(scaffold.Options{Packages: true, Stages: []string{"production", "staging"}, Entry: "staging"}) {
 		name := filepath.Join("../../examples/sentiment", filepath.FromSlash(f.Path))
 		if *update {
 			if err := os.WriteFile(name, []byte(f.Text), 0o644); err != nil {
