@@ -179,6 +179,19 @@ func (p *promoted) onlyAwaited() bool {
 	return true
 }
 
+// soFar is the report of a plan that only lacks approvals: nothing failed yet.
+func (p *promoted) soFar() *report.Report {
+	r := *p.Report
+	r.Findings = slices.Clone(r.Findings)
+	for i := range r.Findings {
+		if f := &r.Findings[i]; p.awaited(f) {
+			f.Severity = report.Warning
+		}
+	}
+	r.Finish()
+	return &r
+}
+
 // verdict is the gate's where it refused, else that of the delivery. A plan that
 // waits for approvals only is a PASS.
 func (p *promoted) verdict() report.Verdict {
@@ -204,6 +217,9 @@ func (a *app) showPromoted(p *promoted) error {
 	shown := *p.Outcome
 	if p.delivery != nil {
 		shown.Message += deliveryText(p.delivery)
+	}
+	if p.plan && p.Report != nil && p.onlyAwaited() {
+		shown.Report = p.soFar()
 	}
 	var more []report.Finding // which the gate's report does not have
 	if p.delivery != nil && (p.Report == nil || p.Done) {

@@ -38,7 +38,7 @@ func (a *app) outcomes(os []*promotion.Outcome) error {
 		if err := render.Sections(a.out, a.format, []report.Section{report.TextSection("", text)}, a.options()); err != nil {
 			return err
 		}
-		if o.Report != nil && (a.verbose || !o.Done && o.Report.Verdict != report.Pass) {
+		if o.Report != nil && (a.verbose || !o.Done && (o.Report.Verdict != report.Pass || o.Report.Summary.Warning > 0)) {
 			if err := render.Report(a.out, a.format, o.Report, a.options()); err != nil {
 				return err
 			}
