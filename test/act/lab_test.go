@@ -51,7 +51,7 @@ const (
 	project = "reviews"
 )
 
-func newLab(t *testing.T) *lab {
+func newLab(t *testing.T, options ...githubtest.Option) *lab {
 	t.Helper()
 	for _, name := range []string{"WAYBILL_TEST_ACT", "WAYBILL_TEST_BINARY"} {
 		if os.Getenv(name) == "" {
@@ -71,7 +71,7 @@ func newLab(t *testing.T) *lab {
 	}
 	reg := testregistry.New(t)
 	l.registry = reg.URL + "/" + owner
-	l.gh = githubtest.New(t)
+	l.gh = githubtest.New(t, options...)
 	l.repo = l.gh.Repository(owner, project)
 
 	l.run(l.dir, "git", "init", "--quiet", "--bare", l.origin)
@@ -159,8 +159,11 @@ type job struct {
 	payload     map[string]any
 	workflow    string            // a file of .github/workflows
 	sha         string            // what is checked out
-	permissions map[string]string // of the token; the fake GitHub holds to them
+	permissions map[string]string // of the token; the fake GitHub holds to them. nil: as the workflow says, for each job
 	env         map[string]string
+	id          int64  // of the run; 0: the next
+	only        string // a job, which runs after those that it needs
+	actor       string // octocat when empty
 }
 
 // done is a workflow run that ended.
@@ -170,6 +173,7 @@ type done struct {
 	log       string
 	artifacts map[string]map[string]string // name, file: content
 	asked     []string                     // requests to the API
+	by        map[string][]string          // the same by job, where each has a token of its own
 	took      time.Duration                // processor time of act and all below it
 }
 
@@ -179,31 +183,31 @@ func (l *lab) act(j job) done {
 	l.t.Helper()
 	l.mu.Lock()
 	l.runs++
-	d := done{id: l.runs}
+	d := done{id: l.runs, by: map[string][]string{}}
 	secret := fmt.Sprintf("ghs_lab%d", d.id)
 	dir := l.checkout(j.sha)
 	l.mu.Unlock()
-	l.gh.AddToken(secret, githubtest.Token{Permissions: j.permissions})
+	if j.id > 0 {
+		d.id = j.id
+	}
 	event, left := dir+".json", dir+"-artifacts"
 	data, err := json.Marshal(j.payload)
 	l.check(err)
 	l.write(event, string(data))
 	l.check(os.MkdirAll(left, 0o755))
 
-	flow := filepath.Join(".github", "workflows", j.workflow)
-	args := []string{j.event, "--directory", dir, "--workflows", filepath.Join(dir, flow), "--eventpath", event, "--actor", "octocat",
-		"--platform", "ubuntu-latest=-self-hosted", "--platform", "ubuntu-24.04=-self-hosted", "--container-daemon-socket", "-", "--action-offline-mode",
-		"--secret", "GITHUB_TOKEN=" + secret, "--env", "GITHUB_API_URL=" + l.gh.URL, "--env", "GITHUB_GRAPHQL_URL=" + l.gh.GraphQLURL,
-		"--env", fmt.Sprintf("GITHUB_RUN_ID=%d", d.id), "--env", "WAYBILL_BINARY=" + os.Getenv("WAYBILL_TEST_BINARY"), "--env", "LAB_ARTIFACTS=" + left}
-	for _, kv := range l.env {
-		if !strings.HasPrefix(kv, "PATH=") {
-			args = append(args, "--env", kv)
-		}
+	flow := filepath.Join(dir, ".github", "workflows", j.workflow)
+	var tokens map[string]string
+	if j.permissions != nil {
+		l.gh.AddToken(secret, githubtest.Token{Permissions: j.permissions})
+	} else {
+		flow, tokens = l.ownTokens(flow, secret)
+		secret = "ghs_nothing" // which no step may need
 	}
-	for k, v := range j.env {
-		args = append(args, "--env", k+"="+v)
+	args := append(l.args(j, d.id, dir, flow, secret), "--eventpath", event, "--env", "LAB_ARTIFACTS="+left)
+	for token, job := range tokens {
+		args = append(args, "--secret", secretOf(job)+"="+token)
 	}
-	args = append(args, l.local(filepath.Join(dir, flow))...)
 	cmd := exec.Command(os.Getenv("WAYBILL_TEST_ACT"), args...)
 	cmd.Dir, cmd.Env = dir, append([]string{"XDG_CACHE_HOME=" + dir + "-cache"}, l.env...)
 	before := len(l.gh.Requests())
@@ -215,6 +219,9 @@ func (l *lab) act(j job) done {
 	d.took = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
 	for _, r := range l.gh.Requests()[before:] {
 		d.asked = append(d.asked, r.Method+" "+r.Path)
+		if job := tokens[r.Token]; job != "" {
+			d.by[job] = append(d.by[job], fmt.Sprintf("%s %s %d", r.Method, r.Path, r.Status))
+		}
 	}
 	return d
 }
