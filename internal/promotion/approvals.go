@@ -65,6 +65,7 @@ type ballot struct {
 	people people
 	files  files
 
+	early    bool   // it is an approver who asks, not a gate
 	lockPath string // see lock
 	lockData []byte
 
@@ -131,6 +132,7 @@ func Excluded(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, 
 	if err != nil {
 		return "", err
 	}
+	b.early = true
 	out := b.exclude(ctx)
 	if why := (electorate{members: b.people.Members(rule.From), excluded: out.ids}).refuse(person.ID); why != "" {
 		return why, nil

@@ -229,7 +229,11 @@ func (b *ballot) excludeByHistory(ctx context.Context, e *excluded, author, comm
 		if !strings.EqualFold(c.CommitterEmail, webFlowAddress) {
 			b.address(e, c.CommitterEmail, fmt.Sprintf("committed %.12s", c.Hash))
 		}
-		b.registrar(e, "registered it")
+		// Who started the run that registered it may have merged the pull request,
+		// which is no part in the change: the gate can ask the forge which it was.
+		if !b.early || b.version.Run == "" {
+			b.registrar(e, "registered it")
+		}
 	}
 }
 

@@ -36,7 +36,7 @@ func keyOf(t testing.TB, login string) ssh.Signer {
 
 // broughtBy is a world in which mallory's pull request brought a model, carol
 // merged it by method, and the run that this started registered it.
-func broughtBy(t *testing.T, method string) (*world, *hub, githubtest.PullRequest) {
+func broughtBy(t testing.TB, method string) (*world, *hub, githubtest.PullRequest) {
 	x := newWorld(t, guardedStage)
 	keys := ""
 	for _, login := range []string{"alice", "bob", "mallory"} {

@@ -222,7 +222,8 @@ func FuzzCoAuthors(f *testing.F) {
 	})
 }
 
-// BenchmarkApprovals counts 10,000 signed approvals and 200 reviews.
+// BenchmarkApprovals counts as many signed approvals of one version for one stage
+// as are ever checked, and 200 reviews. BenchmarkGate is what a ledger looks like.
 func BenchmarkApprovals(b *testing.B) {
 	x := newPoll(b, 3)
 	key := keyOf(b, "alice")
@@ -238,7 +239,7 @@ func BenchmarkApprovals(b *testing.B) {
 		b.Fatal(err)
 	}
 	s := (&ballot{gate: x.gate}).statement(first)
-	for i := range 10_000 {
+	for i := range maxVerified {
 		s.At = noon.Add(-time.Hour - time.Duration(i)*time.Second)
 		signed, err := approval.Sign(key, s)
 		if err != nil {

@@ -195,3 +195,27 @@ func TestT1OwnAddress(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 }
+
+// Who merged the pull request started the run that registered it. That alone is
+// no part in the change, and a gate can ask the forge which it was; an approver
+// cannot.
+func TestApproveAsWhoMerged(t *testing.T) {
+	x := newWorld(t, strings.Replace(approvedStages, "from: [leads]", "from: [leads], exclude: [author, committer]", 1))
+	bob := approval.KeyOf(keyOf(t, "bob"))
+	x.write(approval.SignersFile, approval.Line("bob", bob.Public)+"\n")
+	x.push("keys")
+	x.open()
+	for _, registered := range []struct{ version, run, refused string }{
+		{"v0.1.0", "", "they registered it"},
+		{"v0.2.0", "https://github.com/acme/reviews/actions/runs/40/attempts/1", ""},
+	} {
+		e := x.lock(registered.version, registered.version)
+		e.Actor, e.Run = ledger.Actor{ID: 52, Login: "bob"}, registered.run
+		x.append(e)
+		y := x.clone("Bob-"+registered.version, "bob@home.example")
+		o := y.give("sentiment@"+registered.version, "production", ApproveOptions{Key: bob})
+		if o.Done != (registered.refused == "") || !strings.Contains(o.Message, registered.refused) {
+			t.Errorf("%s: %+v", registered.version, o)
+		}
+	}
+}

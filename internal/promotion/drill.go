@@ -14,8 +14,9 @@ import (
 
 // Drill tells whether a rollback would work now, and writes nothing: of one
 // artifact, or for name "" of all; in one stage, or for stage "" in all of the
-// policy that hold one. A stage with nothing to go back to is a FAIL. Approvals
-// are given for a rollback that somebody wants, so here they are not missed. Those
+// policy that hold one. A stage with nothing to go back to is a FAIL; of all
+// stages looked at together, one that holds its first version has nothing yet, and
+// is a warning. Approvals are given for a rollback that somebody wants, so here they are not missed. Those
 // that could not be tried are the error, beside the outcomes of the others.
 func Drill(ctx context.Context, w *workspace.Workspace, name, stage string, on Occasion) ([]*Outcome, error) {
 	l, err := w.Ledger(ctx)
@@ -43,6 +44,10 @@ func Drill(ctx context.Context, w *workspace.Workspace, name, stage string, on O
 				} // else it says that nothing is there
 			}
 			out, err := drill(ctx, w, l, n, s, on)
+			if err == nil && (name == "" || stage == "") && len(a.Stages[s].History) == 0 {
+				out.soften("promotion.healthy", report.Warning)
+				out.Message = fmt.Sprintf("%s in %s is at its first version: there is nothing to go back to yet", n, s)
+			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("rollback drill of %s in %s: %w", n, s, err))
 				continue
@@ -61,12 +66,8 @@ func drill(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, nam
 	if err != nil {
 		return nil, err
 	}
-	for i := range out.Report.Findings {
-		if f := &out.Report.Findings[i]; f.Verdict != report.Pass && slices.Contains([]string{"promotion.approvals", "promotion.environment"}, f.Check) {
-			f.Severity = report.Info
-		}
-	}
-	out.Report.Finish()
+	out.soften("promotion.approvals", report.Info)
+	out.soften("promotion.environment", report.Info)
 	out.Message = fmt.Sprintf("a rollback of %s in %s would work: %s → %s", name, stage, out.From, out.Version)
 	switch {
 	case out.Version.IsZero():
@@ -75,4 +76,14 @@ func drill(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, nam
 		out.Message = fmt.Sprintf("a rollback of %s in %s would be refused: the gate says %s", name, stage, out.Report.Verdict)
 	}
 	return out, nil
+}
+
+// soften gives the findings of a check another severity, where they do not pass.
+func (o *Outcome) soften(check string, to report.Severity) {
+	for i := range o.Report.Findings {
+		if f := &o.Report.Findings[i]; f.Check == check && f.Verdict != report.Pass {
+			f.Severity = to
+		}
+	}
+	o.Report.Finish()
 }

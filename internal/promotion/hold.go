@@ -26,12 +26,12 @@ func Hold(ctx context.Context, w *workspace.Workspace, r ref.Reference, release 
 		}
 		out.take(what)
 		kind, verb := ledger.KindHold, "hold"
-		_, held := l.State.Artifacts[r.Name].Holds[what.Version]
+		hold, held := l.State.Artifacts[r.Name].Holds[what.Version]
 		if release {
 			kind, verb = ledger.KindReleaseHold, "release"
 		}
 		if held != release {
-			out.Message = fmt.Sprintf("nothing to do: %s@%s is held already", r.Name, what.Version)
+			out.Message, out.Event = fmt.Sprintf("nothing to do: %s@%s is held already", r.Name, what.Version), hold.Event
 			if release {
 				out.Message = fmt.Sprintf("nothing to do: %s@%s is not held", r.Name, what.Version)
 			}

@@ -170,7 +170,7 @@ func (r *registering) gather(ctx context.Context, l *workspace.Ledger) error {
 	if image != "" {
 		r.tagged[artifact.ImageTag("")] = image
 	}
-	if r.evidence, err = attach(ctx, r.w, r.a, r.lock, found); err != nil {
+	if r.evidence, err = attach(ctx, r.w, r.a, r.lock, image, found); err != nil {
 		return err
 	}
 	if r.actor, err = r.w.Actor(); err != nil {
@@ -232,6 +232,8 @@ func (o *Outcome) unchanged(v *ledger.Version) *Outcome {
 	return o
 }
 
+// wrote fills in what was written. Of several events, the last is what was asked
+// for: a rollback comes after its hold.
 func (o *Outcome) wrote(a *workspace.Appended) {
 	o.Done, o.Tags = true, []string{}
 	if n := len(a.Events); n > 0 {

@@ -95,8 +95,8 @@ func freeTag(ctx context.Context, w *workspace.Workspace, name, tag string, dige
 }
 
 // attach stores the report beside the bytes and returns what the event says
-// of it.
-func attach(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, lock *manifest.Lock, r *report.Report) (*ledger.Evidence, error) {
+// of it and of the image, "" for none.
+func attach(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, lock *manifest.Lock, image ref.Digest, r *report.Report) (*ledger.Evidence, error) {
 	repo, err := w.Repository(a.Name)
 	if err != nil {
 		return nil, err
@@ -109,7 +109,7 @@ func attach(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, l
 	if err != nil {
 		return nil, err
 	}
-	ev := &ledger.Evidence{Report: ref.Of(data), Verdicts: map[string]string{}}
+	ev := &ledger.Evidence{Report: ref.Of(data), Verdicts: map[string]string{}, Others: map[string]ref.Digest{}}
 	if _, err := evidence.Attach(ctx, repo, subject, evidence.Item{
 		Kind: evidence.Report, Name: "report.json", MediaType: "application/json", Digest: ev.Report, Size: int64(len(data)),
 		Open: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil },
@@ -120,10 +120,12 @@ func attach(ctx context.Context, w *workspace.Workspace, a *manifest.Artifact, l
 		ev.Verdicts[g] = string(v)
 	}
 	for kind, e := range lock.Evidence {
-		if ev.Others == nil {
-			ev.Others = map[string]ref.Digest{}
-		}
 		ev.Others[kind] = e.Digest
+	}
+	// Deployment files are made to name it, so that it is never a lock's word.
+	delete(ev.Others, ledger.Image)
+	if image != "" {
+		ev.Others[ledger.Image] = image
 	}
 	return ev, nil
 }

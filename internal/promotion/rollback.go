@@ -50,7 +50,7 @@ func decideRollback(ctx context.Context, w *workspace.Workspace, l *workspace.Le
 	bad := g.a.Version(current.Version)
 	if current.Kind == ledger.KindRollback && sameRun(current.Run, w.Run()) && !opts.DryRun {
 		out.take(workspace.Resolved{Version: bad.Version, ContentDigest: bad.ContentDigest, Digest: bad.Digest})
-		out.From = current.History[len(current.History)-1].Version
+		out.From, out.Event = current.History[len(current.History)-1].Version, current.Event
 		out.Message = fmt.Sprintf("nothing to do: this run rolled %s back to %s already, by event %d", stage, bad.Version, current.Event)
 		return out, nothing, nil
 	}
@@ -60,7 +60,7 @@ func decideRollback(ctx context.Context, w *workspace.Workspace, l *workspace.Le
 	}
 	if underway(current, healthy, opts) {
 		out.take(workspace.Resolved{Version: bad.Version, ContentDigest: bad.ContentDigest, Digest: bad.Digest})
-		out.From = current.History[len(current.History)-1].Version
+		out.From, out.Event = current.History[len(current.History)-1].Version, current.Event
 		out.Message = fmt.Sprintf("no further back: event %d rolled %s back to %s already, and nobody recorded yet that it took effect, which comes first; to go further back at once, name the version",
 			current.Event, stage, bad.Version)
 		return out, nothing, nil
