@@ -142,12 +142,15 @@ func (d *delivery) edit(f *File, targets []manifest.DeployTarget) (*report.Findi
 				hint(fmt.Sprintf("put a version of %s that is registered there, or %s for none, on the branch %s; then run this again", d.name, nothing, d.branch)), nil
 		}
 	}
+	if problem := d.swaps(f, places); problem != nil {
+		return problem, nil
+	}
 	repository, err := d.w.Repository(d.name)
 	if err != nil {
 		return nil, err
 	}
 	after, changes, err := deploy.Edit(f.Path, data, targets, deploy.Value{
-		Artifact: d.name, Stage: d.stage, Repository: fmt.Sprint(repository), Digest: d.version.Digest, Version: d.version.Version,
+		Artifact: d.name, Stage: d.stage, Repository: fmt.Sprint(repository), Digest: d.version.Digest, Image: d.version.Image(), Version: d.version.Version,
 	})
 	if err != nil {
 		return d.unwritable(f, declared, err), nil
@@ -159,6 +162,23 @@ func (d *delivery) edit(f *File, targets []manifest.DeployTarget) (*report.Findi
 		d.result.Findings = append(d.result.Findings, *w.Finding)
 	}
 	return nil, nil
+}
+
+// swaps is the finding about a place that names an image and would get the plain
+// artifact, since nothing says otherwise: a cluster that mounts the one may not
+// mount the other.
+func (d *delivery) swaps(f *File, places []deploy.Place) *report.Finding {
+	for _, p := range places {
+		if p.Part != deploy.PartRef && p.Part != deploy.PartDigest || p.Digest == "" {
+			continue
+		}
+		if v := knownBy(d.l.State.Artifacts[d.name], p.Digest); v != nil && v.Image() == p.Digest {
+			word := map[string]string{deploy.PartRef: deploy.PartImage, deploy.PartDigest: deploy.PartImageDigest}[p.Part]
+			return d.problem(&report.Location{File: f.Path, Line: p.Line}, "%s names the container image of %s, and the artifact itself would be written there", report.Visible(p.Path), v.Version).
+				hint(fmt.Sprintf("say which is meant: value with {%s} in deploy: of %s (or %s in the marker) for the image; or put %s there once for the artifact", word, d.manifest.Path, word, v.Digest))
+		}
+	}
+	return nil
 }
 
 // unwritable is at the line of the file that is the reason, or else where the
@@ -189,9 +209,10 @@ func (d *delivery) unknown(p deploy.Place) string {
 	return ""
 }
 
+// knownBy is the version that has a digest: of its encoding, content or image.
 func knownBy(a *ledger.Artifact, digest ref.Digest) *ledger.Version {
 	for i := range a.Versions {
-		if v := &a.Versions[i]; v.Digest == digest || v.ContentDigest == digest {
+		if v := &a.Versions[i]; v.Digest == digest || v.ContentDigest == digest || v.Image() == digest {
 			return v
 		}
 	}

@@ -32,17 +32,20 @@ type Value struct {
 	Artifact, Stage string
 	Repository      string // HOST/PATH/NAME, without a scheme
 	Digest          ref.Digest
+	Image           ref.Digest // of the container image; "" where there is none
 	Version         ref.Version
 }
 
 // The parts that a marker can name. A place that a target's value describes is
 // of PartTemplate.
 const (
-	PartRef        = "ref" // REPOSITORY@DIGEST, behind what stands before it, such as oci://
-	PartDigest     = "digest"
-	PartVersion    = "version"
-	PartRepository = "repository"
-	PartTemplate   = "template"
+	PartRef         = "ref" // REPOSITORY@DIGEST, behind what stands before it, such as oci://
+	PartDigest      = "digest"
+	PartImage       = "image" // as PartRef, of the container image
+	PartImageDigest = "image-digest"
+	PartVersion     = "version"
+	PartRepository  = "repository"
+	PartTemplate    = "template"
 )
 
 // Place is a scalar of a file that a target names.
@@ -51,7 +54,8 @@ type Place struct {
 	Line, Column int
 	Part         string // PartRef and so on
 	Text         string // what the file says there now
-	// Digest and Version are what Text names; zero where it names none.
+	// Digest and Version are what Text names; zero where it names none. The digest
+	// is of the artifact or of its image.
 	Digest  ref.Digest
 	Version ref.Version
 }
@@ -148,8 +152,10 @@ func (v Value) check() error {
 	if err := ref.CheckStage(v.Stage); err != nil {
 		return fail(err)
 	}
-	if _, err := ref.ParseDigest(string(v.Digest)); err != nil {
-		return fail(err)
+	for _, d := range []ref.Digest{v.Digest, cmp.Or(v.Image, v.Digest)} {
+		if _, err := ref.ParseDigest(string(d)); err != nil {
+			return fail(err)
+		}
 	}
 	odd := func(r rune) bool { return !unicode.IsPrint(r) || unicode.IsSpace(r) || r == '@' }
 	if v.Repository == "" || len(v.Repository) > 512 || strings.ContainsFunc(v.Repository, odd) || strings.Contains(v.Repository, "://") {

@@ -22,6 +22,7 @@ var production = Value{
 	Artifact: "sentiment", Stage: "production",
 	Repository: "ghcr.io/acme/sentiment",
 	Digest:     ref.Digest("sha256:" + strings.Repeat("d", 64)),
+	Image:      ref.Digest("sha256:" + strings.Repeat("e", 64)),
 	Version:    ref.MustVersion("v1.5.0"),
 }
 
@@ -136,13 +137,17 @@ var ways = map[string]func([]byte) []byte{
 func TestRefused(t *testing.T) {
 	for _, g := range cases(t, "err") {
 		t.Run(g.name(), func(t *testing.T) {
-			out, changes, err := Edit(g.file, g.data, g.targets, production)
+			v := production
+			if g.name() == "no-image" {
+				v.Image = ""
+			}
+			out, changes, err := Edit(g.file, g.data, g.targets, v)
 			if err == nil || out != nil || changes != nil {
 				t.Fatalf("accepted: %s", show(changes))
 			}
 			g.holds(t, txtar.File{Name: "error", Data: []byte(err.Error() + "\n")})
 			for _, name := range []string{"CR LF", "without last line"} {
-				if _, _, err2 := Edit(g.file, ways[name](g.data), g.targets, production); err2 == nil {
+				if _, _, err2 := Edit(g.file, ways[name](g.data), g.targets, v); err2 == nil {
 					t.Errorf("%s: accepted", name)
 				} else if err2.Error() != err.Error() && !strings.Contains(err.Error(), "not valid") {
 					t.Errorf("%s: got\n%v\nwant\n%v", name, err2, err)

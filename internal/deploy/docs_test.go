@@ -81,7 +81,7 @@ func example(t *testing.T, entries, name, diff string) {
 		}
 	}
 	v := production
-	v.Digest = ref.Of([]byte("1.5")) // what the page shows
+	v.Digest, v.Image = ref.Of([]byte("1.5")), ref.Of([]byte("1.5 as an image")) // what the page shows
 	out, _, err := Edit(name, []byte(before), list, v)
 	if err != nil || string(out) != after {
 		t.Errorf("%s: %v, got\n%s\nwant\n%s", name, err, out, after)

@@ -11,7 +11,7 @@ import (
 
 // TestFind: what a file says now is read as it would be written.
 func TestFind(t *testing.T) {
-	a := "sha256:" + strings.Repeat("a", 64)
+	a, other := "sha256:"+strings.Repeat("a", 64), "sha256:"+strings.Repeat("b", 64)
 	for text, c := range map[string]struct{ value, part, digest, version string }{
 		a:                          {"", PartDigest, a, ""},
 		"oci://x/y@" + a:           {"", PartRef, a, ""},
@@ -21,6 +21,10 @@ func TestFind(t *testing.T) {
 		"x:v1.2.0_b":               {"x:{tag}", PartTemplate, "", "v1.2.0+b"},
 		"v1.2.0 of x@" + a:         {"{version} of {ref}", PartTemplate, a, "v1.2.0"},
 		"v1.2.0 " + a:              {"{version} {digest}", PartTemplate, a, "v1.2.0"},
+		"oci+native://x@" + a:      {"oci+native://{image}", PartTemplate, a, ""},
+		"x@" + a + " not " + other: {"{image} not " + other, PartTemplate, a, ""},
+		a + " not " + other:        {"{image-digest} not " + other, PartTemplate, a, ""},
+		"x/y of " + a:              {"{repository} of {image-digest}", PartTemplate, a, ""},
 		"x":                        {"{ref}", PartTemplate, "", ""},
 		"somebody wrote " + a:      {"{repository}", PartTemplate, a, ""},
 		"v1.2.0 " + a + "0":        {"{version} {digest}", PartTemplate, "", ""},
@@ -50,6 +54,7 @@ func TestValue(t *testing.T) {
 		"repository":  func(v *Value) { v.Repository = "" },
 		"new line":    func(v *Value) { v.Repository = "x\ny" },
 		"scheme":      func(v *Value) { v.Repository = "oci://x" },
+		"image":       func(v *Value) { v.Image = "sha256:abc" },
 		"with digest": func(v *Value) { v.Repository = "x@sha256:aa" },
 	} {
 		v := production
@@ -67,6 +72,28 @@ func TestValue(t *testing.T) {
 		if out, _, err := Edit("x.yaml", data, []manifest.DeployTarget{{Key: "a", Value: value}}, v); err == nil {
 			t.Errorf("no version, but wrote %s", out)
 		}
+	}
+}
+
+// TestNoImage: where there is no image, nothing else is written in its place.
+func TestNoImage(t *testing.T) {
+	v := production
+	v.Image = ""
+	a := "sha256:" + strings.Repeat("a", 64)
+	for _, value := range []string{"{image}", "{image-digest}", "oci+native://{repository}@{image-digest}"} {
+		_, _, err := Edit("x.yaml", []byte("a: "+a), []manifest.DeployTarget{{Key: "a", Value: value}}, v)
+		if err == nil || !strings.Contains(err.Error(), "x.yaml:1:4: a takes the container image, and the ledger records none for sentiment v1.5.0") || !strings.Contains(err.Error(), "set kubernetes: true in its model.yaml, push, and register a new version") {
+			t.Errorf("%s: %v", value, err)
+		}
+	}
+	for part, text := range map[string]string{PartImage: "x@" + a, PartImageDigest: a} {
+		data := fmt.Sprintf("a: %s # {\"$waybill\": \"sentiment:production:%s\"}\n", text, part)
+		if out, _, err := Edit("x.yaml", []byte(data), []manifest.DeployTarget{{}}, v); err == nil || !strings.Contains(err.Error(), "kubernetes: true") {
+			t.Errorf("%s: %v, wrote %s", part, err, out)
+		}
+	}
+	if _, changes, err := Edit("x.yaml", []byte("a: "+a), []manifest.DeployTarget{{Key: "a"}}, v); err != nil || len(changes) != 1 {
+		t.Errorf("an image is not needed here: %v", err)
 	}
 }
 

@@ -62,7 +62,7 @@ func scalars(t *testing.T, data []byte) []string {
 func FuzzEdit(f *testing.F) {
 	for _, dir := range []string{"ok", "err"} {
 		for _, g := range cases(f, dir) {
-			for _, value := range []string{"", "x: {ref} '#\"\\", "{version}"} {
+			for _, value := range []string{"", "x: {ref} '#\"\\", "{version}", "oci+native://{image}"} {
 				f.Add(g.data, value, g.file == "in.json")
 			}
 			f.Add(ways["BOM and CR LF"](g.data), "{digest}", g.file == "in.json")

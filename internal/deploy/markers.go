@@ -22,7 +22,7 @@ var (
 )
 
 // parts are what a marker can name.
-var parts = []string{PartRef, PartDigest, PartVersion, PartRepository}
+var parts = []string{PartRef, PartDigest, PartImage, PartImageDigest, PartVersion, PartRepository}
 
 // markers finds the values that markers name for an artifact in a stage.
 func (f *file) markers(artifact, stage string) ([]spot, error) {

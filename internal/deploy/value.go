@@ -67,6 +67,8 @@ func (s spot) wanted(v Value) (string, error) {
 		return s.expand(v)
 	case PartDigest:
 		return string(v.Digest), nil
+	case PartImageDigest:
+		return string(v.Image), s.hasImage(v)
 	case PartVersion:
 		if v.Version.IsZero() {
 			return "", s.noVersion(v)
@@ -89,7 +91,22 @@ func (s spot) wanted(v Value) (string, error) {
 	if strings.Contains(text, "@sha256:") && !reference.MatchString(text) {
 		return "", s.file.failAt(s.node, "%s is %q, which has more than a reference with its digest; say what to write with key and value in the target", s.path, clip(text))
 	}
+	if s.part == PartImage {
+		return prefix + v.Repository + "@" + string(v.Image), s.hasImage(v)
+	}
 	return prefix + v.Repository + "@" + string(v.Digest), nil
+}
+
+// hasImage is an error where there is no image to write.
+func (s spot) hasImage(v Value) error {
+	if v.Image != "" {
+		return nil
+	}
+	what := v.Artifact
+	if !v.Version.IsZero() {
+		what += " " + v.Version.String()
+	}
+	return s.file.failAt(s.node, "%s takes the container image, and the ledger records none for %s, as for all versions that were registered without kubernetes: true or by an older waybill: set kubernetes: true in its model.yaml, push, and register a new version", s.path, what)
 }
 
 func (s spot) noVersion(v Value) error {
@@ -102,6 +119,14 @@ func (s spot) expand(v Value) (string, error) {
 		switch p.Word {
 		case "ref":
 			b.WriteString(v.Repository + "@" + string(v.Digest))
+		case "image", "image-digest":
+			if err := s.hasImage(v); err != nil {
+				return "", err
+			}
+			if p.Word == "image" {
+				b.WriteString(v.Repository + "@")
+			}
+			b.WriteString(string(v.Image))
 		case "repository":
 			b.WriteString(v.Repository)
 		case "digest":
@@ -152,11 +177,13 @@ func lastDigest(s string) ref.Digest {
 
 // templateWord matches what each word of a template stands for.
 var templateWord = map[string]string{
-	"ref":        `[^\s@]+@(?P<digest>sha256:[0-9a-f]{64})`,
-	"repository": `[^\s@]+`,
-	"digest":     `(?P<digest>sha256:[0-9a-f]{64})`,
-	"version":    `(?P<version>v[0-9][^\s@]*)`,
-	"tag":        `(?P<version>v[0-9][^\s@]*)`,
+	"ref":          `[^\s@]+@(?P<digest>sha256:[0-9a-f]{64})`,
+	"repository":   `[^\s@]+`,
+	"digest":       `(?P<digest>sha256:[0-9a-f]{64})`,
+	"image":        `[^\s@]+@(?P<digest>sha256:[0-9a-f]{64})`,
+	"image-digest": `(?P<digest>sha256:[0-9a-f]{64})`,
+	"version":      `(?P<version>v[0-9][^\s@]*)`,
+	"tag":          `(?P<version>v[0-9][^\s@]*)`,
 }
 
 // match reads the digest and version out of what a template wrote.

@@ -36,6 +36,9 @@ func (v *verifier) findImage(ctx context.Context) (*artifact.Image, error) {
 		v.fail(checkImage, "", v.digest, err.Error())
 		return nil, nil
 	}
+	if err == nil && v.image != "" && string(image.Desc.Digest) != string(v.image) {
+		v.fail(checkImage, "", v.image, "the registry has an image of the same files, but not the one that was registered")
+	}
 	return image, err
 }
 

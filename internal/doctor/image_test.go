@@ -141,6 +141,33 @@ func TestVerifyImage(t *testing.T) {
 	contains(t, x.verify(false), "FAIL\nverify.image", "2 images")
 }
 
+// The image that the ledger records is the one that has to be there, whatever the
+// manifest asks for, and it is no evidence that could be attached.
+func TestVerifyRecordedImage(t *testing.T) {
+	x := newWorld(t)
+	image := x.pushImage("other")
+	encoding := x.push("other")
+	content, err := manifest.ContentDigest([]manifest.File{{Path: "w.bin", Size: 5, Digest: ref.Of([]byte("other"))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	register := func(version string, image ref.Digest) {
+		x.append(ledger.Event{Kind: ledger.KindRegister, ArtifactKind: "Model", Artifact: "sentiment", Version: ref.MustVersion(version),
+			ContentDigest: content, Digest: ref.Digest(encoding.Digest), Commit: x.git("rev-parse", "HEAD"), Actor: ledger.Actor{Login: "ada@example.com"},
+			Evidence: &ledger.Evidence{Others: map[string]ref.Digest{ledger.Image: image}}})
+	}
+	register("v1.1.0", ref.Digest(image.Desc.Digest))
+	if got := x.verify(true, "sentiment@v1.1.0"); got != "PASS" {
+		t.Error(got)
+	}
+	other := bytes.Repeat([]byte{1}, int(image.Layers[0].Desc.Size))
+	x.plant(image, other)
+	if err := x.repo().Delete(context.Background(), image.Desc); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, x.verify(false, "sentiment@v1.1.0"), "FAIL\nverify.image sentiment v1.1.0: the registry has an image of the same files, but not the one that was registered")
+}
+
 // plant stores an image with another layer.
 func (x *world) plant(image *artifact.Image, other []byte) {
 	x.t.Helper()

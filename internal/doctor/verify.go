@@ -15,6 +15,7 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/artifact"
 	"github.com/waybill-dev/waybill/internal/evidence"
+	"github.com/waybill-dev/waybill/internal/ledger"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/report"
@@ -77,6 +78,7 @@ type claim struct {
 	size        int64                 // of its manifest, 0 when not recorded
 	evidence    map[string]ref.Digest // by kind, of the payloads
 	hasImage    bool                  // the manifest says kubernetes: true
+	image       ref.Digest            // as the ledger recorded it, "" when it did not
 }
 
 func readClaims(ctx context.Context, w *workspace.Workspace, refs []ref.Reference) ([]claim, error) {
@@ -175,6 +177,9 @@ func ledgerClaim(ctx context.Context, w *workspace.Workspace, l *workspace.Ledge
 	if known := l.State.Artifacts[resolved.Name]; known != nil {
 		if v := known.Version(resolved.Version); v != nil && v.Evidence != nil {
 			maps.Copy(c.evidence, v.Evidence.Others)
+			delete(c.evidence, ledger.Image) // no evidence about the bytes, but the bytes again
+			c.image = v.Image()
+			c.hasImage = c.hasImage || c.image != ""
 			if v.Evidence.Report != "" {
 				c.evidence[evidence.Report] = v.Evidence.Report
 			}

@@ -65,6 +65,10 @@ type Evidence struct {
 	Others   map[string]ref.Digest
 }
 
+// Image is the kind of Evidence.Others that names the container image of a
+// version: the same files again, in the form that clusters mount.
+const Image = "image"
+
 // MarshalJSON writes the form that Evidence documents.
 func (e Evidence) MarshalJSON() ([]byte, error) {
 	all := make(map[string]any, len(e.Others)+2)

@@ -66,6 +66,15 @@ type Version struct {
 	Deprecated    *Mark       `json:"deprecated,omitempty"`
 }
 
+// Image is the digest of the version's container image, "" where none was
+// recorded: not every version has one, and older releases recorded none.
+func (v *Version) Image() ref.Digest {
+	if v.Evidence == nil {
+		return ""
+	}
+	return v.Evidence.Others[Image]
+}
+
 // Assignment is what a stage holds, with what it held before.
 type Assignment struct {
 	Tenure

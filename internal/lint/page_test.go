@@ -38,8 +38,11 @@ and arm64 are served; a container needs bash, and curl or wget. A tool cache tha
 
 // pageMore is what tables cannot say.
 var pageMore = map[string]string{
-	"check": "With fewer permissions it does what is left and says which line is missing. How to set it up, also for forks: [github.md](github.md).",
-	"push":  "`pull-requests: write` only for `commit: pull-request`, `contents: write` for that and `commit: branch`. Events made with the workflow's own token start no workflows; give `token` one of an app if the pull request is to be checked.",
+	"check":    "With fewer permissions it does what is left and says which line is missing. How to set it up, also for forks: [github.md](github.md).",
+	"register": "Which version, and what the release has: [releases.md](releases.md).",
+	"promote":  "`plan` only reads: `contents: read, actions: read, pull-requests: read, packages: read`. `deployed` takes `contents: write, deployments: write`. How plan and apply go together, and what counts as an approval: [promotion.md](promotion.md).",
+	"rollback": "`dry-run` and `drill` only read: `contents: read, actions: read, packages: read`. The step ends with 3 as long as a pull request waits for its merge. See [promotion.md](promotion.md#going-back).",
+	"push":     "`pull-requests: write` only for `commit: pull-request`, `contents: write` for that and `commit: branch`. Events made with the workflow's own token start no workflows; give `token` one of an app if the pull request is to be checked.",
 }
 
 func actionsPage() string {

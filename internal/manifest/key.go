@@ -192,8 +192,9 @@ func keyWord(s string) string {
 }
 
 // TemplateWords are the words of a template, in braces: {ref} is
-// REPOSITORY@DIGEST, {tag} the version as a tag of the registry.
-var TemplateWords = []string{"ref", "repository", "digest", "version", "tag"}
+// REPOSITORY@DIGEST, {image} the same of the container image that push makes with
+// kubernetes: true, {tag} the version as a tag of the registry.
+var TemplateWords = []string{"ref", "repository", "digest", "image", "image-digest", "version", "tag"}
 
 // TemplatePart is text, or the word that stands for it.
 type TemplatePart struct{ Text, Word string }

@@ -41,7 +41,9 @@ func (c *Client) BranchHead(ctx context.Context, branch string) (string, error) 
 
 // CommitFiles commits files on top of base and moves branch there, creating it
 // when it does not exist. A nil content removes the file. It returns the new
-// commit, or base when nothing would change.
+// commit, or base when nothing would change. Files are written with mode 100644:
+// one that was executable is not afterwards, since its mode would cost a request
+// for the tree, and no file that is written for a reader needs the bit.
 //
 // The branch is only moved forward: when it exists and is not at base, that is
 // forge.ErrMoved and the branch stays as it is. The commit names no author, so
