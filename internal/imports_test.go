@@ -119,6 +119,13 @@ var owners = map[string]string{
 	"C":                               "",
 	"github.com/pierrec/lz4":          "table modelarchive",
 	"github.com/ulikunitz/xz":         "modelarchive",
+	// They bring OpenPGP, 0.5 MB of the binary, to verify signatures that nobody
+	// asks for: gitrepo decodes objects and chooses transports itself.
+	"github.com/go-git/go-git/plumbing/object":           "",
+	"github.com/go-git/go-git/plumbing/revlist":          "",
+	"github.com/go-git/go-git/plumbing/transport/client": "",
+	"github.com/go-git/go-git/plumbing/transport/file":   "",
+	"github.com/ProtonMail":                              "",
 	// arrow/ipc alone is 5 MB of the binary; parquet/pqarrow and arrow/compute
 	// bring gRPC and 10 to 16.
 	"github.com/apache/arrow-go": "",
@@ -318,6 +325,11 @@ func TestImportRules(t *testing.T) {
 		{"internal/table/a.go", `import "github.com/apache/arrow-go/v18/arrow/ipc"`, "nothing in the main module"},
 		{"internal/table/a.go", `import "github.com/pierrec/lz4/v4"`, ""},
 		{"internal/profile/a.go", `import "github.com/pierrec/lz4/v4"`, "only table, modelarchive may import it"},
+		{"internal/gitrepo/a.go", `import "github.com/go-git/go-git/v5/plumbing/transport"`, ""},
+		{"internal/gitrepo/a.go", `import "github.com/go-git/go-git/v5/plumbing/object"`, "nothing in the main module"},
+		{"internal/gitrepo/a.go", `import "github.com/go-git/go-git/v5/plumbing/transport/client"`, "nothing in the main module"},
+		{"internal/gitrepo/a.go", `import "github.com/go-git/go-git/v5/plumbing/transport/file"`, "nothing in the main module"},
+		{"internal/approval/a.go", `import "github.com/ProtonMail/go-crypto/openpgp"`, "nothing in the main module"},
 		{"internal/table/a.go", `import "C"`, "nothing in the main module"},
 		{"internal/table/a.go", `import "testing/fstest"`, "only testregistry may import it"},
 		{"internal/artifact/a.go", `import "oras.land/oras-go/v2"`, "only registry, testregistry may import it"},

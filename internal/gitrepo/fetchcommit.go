@@ -11,6 +11,15 @@ import (
 
 const baseRef = plumbing.ReferenceName("refs/waybill/base")
 
+// Tree is the object name of a commit's tree.
+func (r *Repo) Tree(commit string) (string, error) {
+	c, err := r.commit(commit)
+	if err != nil {
+		return "", err
+	}
+	return c.tree.String(), nil
+}
+
 // Parents are the parents of a commit, first the one that was merged into. They
 // need not be in the clone: the commits of a shallow one name theirs.
 func (r *Repo) Parents(rev string) ([]string, error) {
@@ -22,8 +31,8 @@ func (r *Repo) Parents(rev string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the parents of %s: %w", clip(rev), err)
 	}
-	out := make([]string, len(c.ParentHashes))
-	for i, p := range c.ParentHashes {
+	out := make([]string, len(c.parents))
+	for i, p := range c.parents {
 		out[i] = p.String()
 	}
 	return out, nil

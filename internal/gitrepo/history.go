@@ -83,8 +83,8 @@ func (r *Repo) Contains(ctx context.Context, adv *Advertised, commit string) (bo
 		if err != nil {
 			return nil, false
 		}
-		parents := make([]string, len(c.ParentHashes))
-		for i, p := range c.ParentHashes {
+		parents := make([]string, len(c.parents))
+		for i, p := range c.parents {
 			parents[i] = p.String()
 		}
 		return parents, true

@@ -11,7 +11,6 @@ import (
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 )
 
@@ -67,7 +66,7 @@ func (r *Repo) size(hash plumbing.Hash) (int64, error) {
 	return 0, plumbing.ErrObjectNotFound
 }
 
-func (r *Repo) commit(rev string) (*object.Commit, error) {
+func (r *Repo) commit(rev string) (*commitObject, error) {
 	if !isHash(rev) {
 		return nil, fmt.Errorf("%q is not a commit's object name", clip(rev))
 	}
@@ -75,14 +74,23 @@ func (r *Repo) commit(rev string) (*object.Commit, error) {
 	if err != nil {
 		return nil, missing("commit "+rev, err)
 	}
-	c := &object.Commit{}
-	if err := c.Decode(o); err != nil {
-		return nil, fmt.Errorf("commit %s: %w", rev, err)
+	return readCommit(o)
+}
+
+func readCommit(o plumbing.EncodedObject) (*commitObject, error) {
+	data, err := readObject(o)
+	var c *commitObject
+	if err == nil {
+		c, err = decodeCommit(data)
 	}
+	if err != nil {
+		return nil, fmt.Errorf("commit %s: %w", o.Hash(), err)
+	}
+	c.hash = o.Hash()
 	return c, nil
 }
 
-func (r *Repo) tree(hash plumbing.Hash) ([]object.TreeEntry, error) {
+func (r *Repo) tree(hash plumbing.Hash) ([]fileEntry, error) {
 	if hash.IsZero() || hash == emptyTree {
 		return nil, nil
 	}
@@ -90,16 +98,15 @@ func (r *Repo) tree(hash plumbing.Hash) ([]object.TreeEntry, error) {
 	if err != nil {
 		return nil, missing("tree "+hash.String(), err)
 	}
-	t := &object.Tree{}
-	if err := t.Decode(o); err != nil {
+	data, err := readObject(o)
+	var entries []fileEntry
+	if err == nil {
+		entries, err = decodeTree(data)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("tree %s: %w", hash, err)
 	}
-	for _, e := range t.Entries {
-		if e.Name == "" || e.Name == "." || e.Name == ".." || strings.Contains(e.Name, "/") {
-			return nil, fmt.Errorf("tree %s: entry %q is not a file name", hash, clip(e.Name))
-		}
-	}
-	return t.Entries, nil
+	return entries, nil
 }
 
 func missing(what string, err error) error {
@@ -112,35 +119,35 @@ func missing(what string, err error) error {
 var errNotFile = errors.New("it is a folder, a symbolic link or a submodule, not a file")
 
 // entry finds the file at path. Not there is fs.ErrNotExist.
-func (r *Repo) entry(rev, path string) (object.TreeEntry, error) {
+func (r *Repo) entry(rev, path string) (fileEntry, error) {
 	c, err := r.commit(rev)
 	if err != nil {
-		return object.TreeEntry{}, err
+		return fileEntry{}, err
 	}
 	if !fs.ValidPath(path) || path == "." {
-		return object.TreeEntry{}, &fs.PathError{Op: "read", Path: path, Err: fs.ErrInvalid}
+		return fileEntry{}, &fs.PathError{Op: "read", Path: path, Err: fs.ErrInvalid}
 	}
-	at := object.TreeEntry{Mode: filemode.Dir, Hash: c.TreeHash}
+	at := fileEntry{mode: filemode.Dir, hash: c.tree}
 	for _, name := range strings.Split(path, "/") {
-		entries, err := []object.TreeEntry(nil), error(nil)
-		if at.Mode == filemode.Dir {
-			if entries, err = r.tree(at.Hash); err != nil {
-				return object.TreeEntry{}, err
+		entries, err := []fileEntry(nil), error(nil)
+		if at.mode == filemode.Dir {
+			if entries, err = r.tree(at.hash); err != nil {
+				return fileEntry{}, err
 			}
 		}
 		found := false
 		for _, e := range entries {
-			if e.Name == name {
+			if e.name == name {
 				at, found = e, true
 				break
 			}
 		}
 		if !found {
-			return object.TreeEntry{}, fs.ErrNotExist
+			return fileEntry{}, fs.ErrNotExist
 		}
 	}
-	if !isFile(at.Mode) {
-		return object.TreeEntry{}, errNotFile
+	if !isFile(at.mode) {
+		return fileEntry{}, errNotFile
 	}
 	return at, nil
 }
@@ -165,7 +172,7 @@ func (r *Repo) readFile(rev, path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.readBlob(e.Hash)
+	return r.readBlob(e.hash)
 }
 
 // readBlob reads a file of at most MaxFileBytes.
@@ -199,7 +206,7 @@ func (r *Repo) Committed(rev, path string, data []byte) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("compare %s with %s: %w", path, short(rev), err)
 	}
-	return e.Hash.String() == objectID("blob", data), nil
+	return e.hash.String() == objectID("blob", data), nil
 }
 
 // Files lists the files of commit rev for which match (nil: every path) is
@@ -209,7 +216,7 @@ func (r *Repo) Files(rev string, match func(path string) bool) (map[string]strin
 	files := map[string]string{}
 	c, err := r.commit(rev)
 	if err == nil {
-		err = r.walk(c.TreeHash, plumbing.ZeroHash, "", 0, func(path string, to, _ plumbing.Hash) {
+		err = r.walk(c.tree, plumbing.ZeroHash, "", 0, func(path string, to, _ plumbing.Hash) {
 			if !to.IsZero() && (match == nil || match(path)) {
 				files[path] = to.String()
 			}
@@ -229,13 +236,13 @@ func (r *Repo) Changed(from, to string, match func(path string) bool) ([]string,
 	var paths []string
 	c, err := r.commit(to)
 	if err == nil && from != "" {
-		var f *object.Commit
+		var f *commitObject
 		if f, err = r.commit(from); err == nil {
-			old = f.TreeHash
+			old = f.tree
 		}
 	}
 	if err == nil {
-		err = r.walk(c.TreeHash, old, "", 0, func(path string, _, _ plumbing.Hash) {
+		err = r.walk(c.tree, old, "", 0, func(path string, _, _ plumbing.Hash) {
 			if match == nil || match(path) {
 				paths = append(paths, path)
 			}
@@ -266,13 +273,13 @@ func (r *Repo) walk(to, from plumbing.Hash, prefix string, depth int, visit func
 	if err != nil {
 		return err
 	}
-	olds := make(map[string]object.TreeEntry, len(b))
+	olds := make(map[string]fileEntry, len(b))
 	for _, e := range b {
-		olds[e.Name] = e
+		olds[e.name] = e
 	}
-	both := func(name string, now, old object.TreeEntry) error {
+	both := func(name string, now, old fileEntry) error {
 		path := prefix + name
-		if n, o := fileHash(now), fileHash(old); n != o || now.Mode != old.Mode && !n.IsZero() {
+		if n, o := fileHash(now), fileHash(old); n != o || now.mode != old.mode && !n.IsZero() {
 			visit(path, n, o)
 		}
 		if n, o := dirHash(now), dirHash(old); n != o {
@@ -281,29 +288,29 @@ func (r *Repo) walk(to, from plumbing.Hash, prefix string, depth int, visit func
 		return nil
 	}
 	for _, e := range a {
-		if err := both(e.Name, e, olds[e.Name]); err != nil {
+		if err := both(e.name, e, olds[e.name]); err != nil {
 			return err
 		}
-		delete(olds, e.Name)
+		delete(olds, e.name)
 	}
 	for name, e := range olds {
-		if err := both(name, object.TreeEntry{}, e); err != nil {
+		if err := both(name, fileEntry{}, e); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func fileHash(e object.TreeEntry) plumbing.Hash {
-	if isFile(e.Mode) {
-		return e.Hash
+func fileHash(e fileEntry) plumbing.Hash {
+	if isFile(e.mode) {
+		return e.hash
 	}
 	return plumbing.ZeroHash
 }
 
-func dirHash(e object.TreeEntry) plumbing.Hash {
-	if e.Mode == filemode.Dir {
-		return e.Hash
+func dirHash(e fileEntry) plumbing.Hash {
+	if e.mode == filemode.Dir {
+		return e.hash
 	}
 	return plumbing.ZeroHash
 }

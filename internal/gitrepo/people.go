@@ -10,7 +10,6 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/filemode"
-	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
 const (
@@ -65,10 +64,10 @@ func (r *Repo) lastChange(ctx context.Context, commit, path string) (Change, err
 		if err := ctx.Err(); err != nil {
 			return Change{}, err
 		}
-		var next *object.Commit
+		var next *commitObject
 		var onward []plumbing.Hash
 		cut := false
-		for _, h := range c.ParentHashes {
+		for _, h := range c.parents {
 			p, err := r.find(h)
 			if err != nil {
 				return Change{}, err
@@ -89,7 +88,7 @@ func (r *Repo) lastChange(ctx context.Context, commit, path string) (Change, err
 		if next == nil {
 			out := changeOf(c)
 			out.Shallow = cut
-			if len(c.ParentHashes) > 1 && !cut {
+			if len(c.parents) > 1 && !cut {
 				err = r.merged(ctx, c, path, &out)
 			}
 			return out, err
@@ -104,64 +103,60 @@ func (r *Repo) lastChange(ctx context.Context, commit, path string) (Change, err
 // trail is the tree of a commit, the folders down to path, and the file's
 // content; nil when there is no such file. Where it meets known, the trail of
 // another commit, the rest is the same and is not read.
-func (r *Repo) trail(c *object.Commit, path string, known []plumbing.Hash) ([]plumbing.Hash, error) {
+func (r *Repo) trail(c *commitObject, path string, known []plumbing.Hash) ([]plumbing.Hash, error) {
 	if !fs.ValidPath(path) || path == "." {
 		return nil, &fs.PathError{Op: "find", Path: path, Err: fs.ErrInvalid}
 	}
-	at := object.TreeEntry{Mode: filemode.Dir, Hash: c.TreeHash}
-	out := []plumbing.Hash{at.Hash}
+	at := fileEntry{mode: filemode.Dir, hash: c.tree}
+	out := []plumbing.Hash{at.hash}
 	for i, name := range strings.Split(path, "/") {
-		if at.Mode != filemode.Dir {
+		if at.mode != filemode.Dir {
 			return nil, nil
 		}
-		if i < len(known) && known[i] == at.Hash {
+		if i < len(known) && known[i] == at.hash {
 			return append(out, known[i+1:]...), nil
 		}
-		entries, err := r.tree(at.Hash)
+		entries, err := r.tree(at.hash)
 		if err != nil {
 			return nil, err
 		}
-		n := slices.IndexFunc(entries, func(e object.TreeEntry) bool { return e.Name == name })
+		n := slices.IndexFunc(entries, func(e fileEntry) bool { return e.name == name })
 		if n < 0 {
 			return nil, nil
 		}
 		at = entries[n]
-		out = append(out, at.Hash)
+		out = append(out, at.hash)
 	}
-	if !isFile(at.Mode) {
+	if !isFile(at.mode) {
 		return nil, nil
 	}
 	return out, nil
 }
 
 // find is a commit of the clone or the private store, nil when it is not there.
-func (r *Repo) find(hash plumbing.Hash) (*object.Commit, error) {
+func (r *Repo) find(hash plumbing.Hash) (*commitObject, error) {
 	o, err := r.encoded(plumbing.CommitObject, hash)
 	if errors.Is(err, plumbing.ErrObjectNotFound) {
 		return nil, nil
 	}
-	c := &object.Commit{}
-	if err == nil {
-		err = c.Decode(o)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("commit %s: %w", hash, err)
 	}
-	return c, nil
+	return readCommit(o)
 }
 
 // merged adds the people of the commits that a merge brought, those that its
 // first parent does not reach, and that touched path.
-func (r *Repo) merged(ctx context.Context, merge *object.Commit, path string, out *Change) error {
-	before, whole, err := r.ancestors(ctx, merge.ParentHashes[:1], nil)
+func (r *Repo) merged(ctx context.Context, merge *commitObject, path string, out *Change) error {
+	before, whole, err := r.ancestors(ctx, merge.parents[:1], nil)
 	if err != nil {
 		return err
 	}
 	ours := make(map[plumbing.Hash]bool, len(before))
 	for _, c := range before {
-		ours[c.Hash] = true
+		ours[c.hash] = true
 	}
-	brought, all, err := r.ancestors(ctx, merge.ParentHashes[1:], ours)
+	brought, all, err := r.ancestors(ctx, merge.parents[1:], ours)
 	if err != nil {
 		return err
 	}
@@ -190,7 +185,7 @@ func (r *Repo) merged(ctx context.Context, merge *object.Commit, path string, ou
 
 // ancestors lists commits and all before them, without those in except. whole is
 // false when some are not here or there are too many.
-func (r *Repo) ancestors(ctx context.Context, from []plumbing.Hash, except map[plumbing.Hash]bool) (found []*object.Commit, whole bool, err error) {
+func (r *Repo) ancestors(ctx context.Context, from []plumbing.Hash, except map[plumbing.Hash]bool) (found []*commitObject, whole bool, err error) {
 	seen := map[plumbing.Hash]bool{}
 	whole = true
 	for queue := slices.Clone(from); len(queue) > 0; {
@@ -212,19 +207,19 @@ func (r *Repo) ancestors(ctx context.Context, from []plumbing.Hash, except map[p
 			continue
 		}
 		found = append(found, c)
-		queue = append(queue, c.ParentHashes...)
+		queue = append(queue, c.parents...)
 	}
 	return found, whole, nil
 }
 
 // touched tells whether a commit gave path a content that none of its parents
 // had, or took it away.
-func (r *Repo) touched(c *object.Commit, path string) (bool, error) {
+func (r *Repo) touched(c *commitObject, path string) (bool, error) {
 	now, err := r.trail(c, path, nil)
 	if err != nil {
 		return false, err
 	}
-	for _, h := range c.ParentHashes {
+	for _, h := range c.parents {
 		p, err := r.find(h)
 		if err != nil {
 			return false, err
@@ -240,16 +235,16 @@ func (r *Repo) touched(c *object.Commit, path string) (bool, error) {
 			return false, nil
 		}
 	}
-	return now != nil || len(c.ParentHashes) > 0, nil
+	return now != nil || len(c.parents) > 0, nil
 }
 
-func changeOf(c *object.Commit) Change {
-	out := Change{Hash: c.Hash.String(), AuthorName: c.Author.Name, AuthorEmail: c.Author.Email,
-		CommitterName: c.Committer.Name, CommitterEmail: c.Committer.Email, Message: c.Message}
+func changeOf(c *commitObject) Change {
+	out := Change{Hash: c.hash.String(), AuthorName: c.author.Name, AuthorEmail: c.author.Email,
+		CommitterName: c.committer.Name, CommitterEmail: c.committer.Email, Message: c.message}
 	if len(out.Message) > maxChangeMessage {
 		out.Message = out.Message[:maxChangeMessage]
 	}
-	for _, p := range c.ParentHashes {
+	for _, p := range c.parents {
 		out.Parents = append(out.Parents, p.String())
 	}
 	return out

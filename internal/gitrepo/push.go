@@ -291,6 +291,9 @@ func (m *Remote) send(ctx context.Context, session receiver, adv *capability.Lis
 	}
 	req.Packfile = io.NopCloser(bytes.NewReader(pack))
 	report, err := session.ReceivePack(ctx, req)
+	if report == nil && err == nil && req.Capabilities.Supports(capability.ReportStatus) {
+		err = io.ErrUnexpectedEOF // over HTTP go-git takes an empty answer for none that was due
+	}
 	if report != nil {
 		if refused := m.refusal(report, progress.String()); refused != nil {
 			return refused

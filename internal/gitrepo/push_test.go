@@ -2,6 +2,10 @@ package gitrepo
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -270,5 +274,28 @@ func TestBadTags(t *testing.T) {
 	}
 	if err := l.PushTags(ctx, []Tag{tag("a", w.commit), {Name: "a", Target: w.commit}}, nil); err == nil {
 		t.Error("two tags of one name were accepted")
+	}
+}
+
+// A server that answers nothing has not said that it took the push.
+func TestEmptyAnswer(t *testing.T) {
+	w := newWorld(t)
+	url, _ := httpRemote(t, w, func(*http.Request) bool { return true })
+	address, err := neturl.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(&neturl.URL{Scheme: "http", Host: address.Host})
+	server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet || !strings.HasSuffix(r.URL.Path, "/git-receive-pack") {
+			proxy.ServeHTTP(rw, r)
+		}
+	}))
+	t.Cleanup(server.Close)
+	git(t, w.dir, "remote", "set-url", "origin", server.URL+address.Path)
+	l := store(t, w.dir)
+	commit := commitEvent(t, l, "", "one")
+	if err := l.Push(ctx, "", commit, nil, true); !errors.Is(err, ErrUnreachable) {
+		t.Errorf("Push: %v", err)
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
 	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
 	"github.com/go-git/go-git/v5/plumbing/transport"
-	"github.com/go-git/go-git/v5/plumbing/transport/client"
 )
 
 // Remote is the repository that everybody shares. Making one asks nothing of
@@ -224,7 +223,7 @@ type opener func(transport.Transport, *transport.Endpoint, transport.AuthMethod)
 // connect reads the advertisement with the credentials that worked before, or
 // else with each that may be meant for this URL until one is accepted.
 func (m *Remote) connect(ctx context.Context, t *target, open opener) (transport.Session, *packp.AdvRefs, error) {
-	c, err := client.NewClient(t.endpoint)
+	c, err := transportOf(t.endpoint)
 	if err != nil {
 		return nil, nil, err
 	}

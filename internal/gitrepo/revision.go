@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
 // step is one suffix of a revision: ~n (n first parents up), ^n (the n-th
@@ -90,10 +89,10 @@ func (r *Repo) follow(hash string, s step) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if s.parent > len(c.ParentHashes) {
-			return "", fmt.Errorf("commit %s has %d parents", short(hash), len(c.ParentHashes))
+		if s.parent > len(c.parents) {
+			return "", fmt.Errorf("commit %s has %d parents", short(hash), len(c.parents))
 		}
-		hash = c.ParentHashes[s.parent-1].String()
+		hash = c.parents[s.parent-1].String()
 	}
 	return hash, nil
 }
@@ -172,11 +171,15 @@ func (r *Repo) peel(hash plumbing.Hash) (string, error) {
 		case plumbing.CommitObject:
 			return hash.String(), nil
 		case plumbing.TagObject:
-			t := &object.Tag{}
-			if err := t.Decode(o); err != nil {
+			data, err := readObject(o)
+			var target plumbing.Hash
+			if err == nil {
+				target, err = tagTarget(data)
+			}
+			if err != nil {
 				return "", fmt.Errorf("tag %s: %w", hash, err)
 			}
-			hash = t.Target
+			hash = target
 		default:
 			return "", fmt.Errorf("%s is a %s: %w", short(hash.String()), o.Type(), errNotCommit)
 		}

@@ -131,7 +131,7 @@ func (r *Repo) FilesAt(ctx context.Context, commits []string, match func(name st
 		}
 		c, err := r.commit(id)
 		if err == nil {
-			err = w.tree(c.TreeHash, id, "", 0)
+			err = w.tree(c.tree, id, "", 0)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("list the files of %s: %w", short(id), err)
@@ -171,13 +171,13 @@ func (w *tipWalk) tree(hash plumbing.Hash, commit, prefix string, depth int) err
 	}
 	for _, e := range entries {
 		switch {
-		case e.Mode == filemode.Dir:
-			if err := w.tree(e.Hash, commit, prefix+e.Name+"/", depth+1); err != nil {
+		case e.mode == filemode.Dir:
+			if err := w.tree(e.hash, commit, prefix+e.name+"/", depth+1); err != nil {
 				return err
 			}
-		case isFile(e.Mode) && w.match(e.Name) && !w.blobs[e.Hash]:
-			w.blobs[e.Hash] = true
-			w.found = append(w.found, FileAt{Commit: commit, Path: prefix + e.Name, Blob: e.Hash.String()})
+		case isFile(e.mode) && w.match(e.name) && !w.blobs[e.hash]:
+			w.blobs[e.hash] = true
+			w.found = append(w.found, FileAt{Commit: commit, Path: prefix + e.name, Blob: e.hash.String()})
 		}
 	}
 	return nil
