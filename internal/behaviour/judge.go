@@ -60,6 +60,9 @@ func newJudge(s Spec, schema table.Schema) *judge {
 	return j
 }
 
+// fault is not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (j *judge) fault(row int64, what string) {
 	for i := range j.faults {
 		if f := &j.faults[i]; f.what == what {

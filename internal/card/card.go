@@ -116,6 +116,9 @@ func Parse(data []byte) *Card {
 	return c
 }
 
+// problem is not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (c *Card) problem(line int, hint, reason string, args ...any) {
 	if len(c.Problems) < 20 {
 		c.Problems = append(c.Problems, Problem{line, fmt.Sprintf(reason, args...), hint})

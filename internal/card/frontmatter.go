@@ -157,6 +157,9 @@ func (r reader) texts(key string, n *yaml.Node) []Text {
 
 // get returns the value of a key, nil if there is none. What is asked of has
 // few keys.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func get(n *yaml.Node, key string) *yaml.Node {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil

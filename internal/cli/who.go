@@ -73,6 +73,9 @@ func titleAsOf(name string, at *time.Time) string {
 // facts is a table of two columns whose rows without a value are left out.
 type facts [][]string
 
+// add is not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (f *facts) add(what, value string) {
 	if value != "" {
 		*f = append(*f, []string{what, value})

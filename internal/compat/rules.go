@@ -277,6 +277,9 @@ var catalog = []Rule{
 
 // The rest makes the rules short.
 
+// each is not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func each[T any](list []T, one func(T) *Break) []Break {
 	var out []Break
 	for _, v := range list {

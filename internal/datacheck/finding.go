@@ -157,6 +157,9 @@ func escape(s string) string {
 
 // shownText makes text of the manifest fit to be shown: unlike escape it leaves
 // the backslashes of patterns alone.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func shownText(s string) string {
 	if r := []rune(s); len(r) > maxSample {
 		s = string(r[:maxSample]) + "…"

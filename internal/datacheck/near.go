@@ -12,6 +12,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/minhash"
 	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -219,7 +220,7 @@ func (n *nearTexts) find(similarity float64) nearFound {
 			found.near = append(found.near, nearPair{t, like[i]})
 		}
 	}
-	slices.SortFunc(found.near, func(a, b nearPair) int { return a.text.first[side].Compare(b.text.first[side]) })
+	sorting.By(found.near, func(a, b nearPair) int { return a.text.first[side].Compare(b.text.first[side]) })
 	found.first = found.near[:min(len(found.near), profile.MaxPlaces)]
 	return found
 }

@@ -171,6 +171,9 @@ func assign(field reflect.Value, given any) bool {
 }
 
 // mistake is an error of the manifest at the check's position.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func mistake(spec manifest.CheckSpec, message, hint string) error {
 	return &manifest.Error{Pos: spec.Pos, Message: message, Hint: hint}
 }

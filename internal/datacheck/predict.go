@@ -5,8 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
-	"slices"
 
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -286,7 +286,7 @@ func (v *valueLabels) bins() []bin {
 			numbers++
 		}
 	}
-	slices.SortFunc(values, func(a, b valueID) int {
+	sorting.By(values, func(a, b valueID) int {
 		return cmp.Or(cmp.Compare(a.class, b.class), cmp.Compare(a.hi, b.hi), cmp.Compare(a.lo, b.lo))
 	})
 	parts := max(1, min(maxBins, total/leastBin))
@@ -380,7 +380,7 @@ func pairAUC(bins []bin, label string, total int64) float64 {
 		// the row with the label has the lower one.
 		won += float64(k * (b.rows - k))
 	}
-	slices.SortFunc(points, func(a, b point) int { return cmp.Compare(a.score, b.score) })
+	sorting.By(points, func(a, b point) int { return cmp.Compare(a.score, b.score) })
 	below := int64(0)
 	for from := 0; from < len(points); {
 		to, w, wo := from, int64(0), int64(0)

@@ -143,6 +143,9 @@ func limit(v float64, exclusive bool) string {
 
 // wrongType fails a check because the column holds other things than it looks
 // at: that is a change of the data, not a mistake in the manifest.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func wrongType(plan Plan, column string, t table.Type, want string) Plan {
 	plan.Needs, plan.Rows = profile.Needs{}, nil
 	plan.Judge = func(Facts) []report.Finding {

@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"fmt"
-	"slices"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/profile"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 	"github.com/waybill-dev/waybill/internal/table"
 )
 
@@ -174,7 +174,7 @@ func (v *spellings) several() [][]*spelling {
 		if len(group) < 2 {
 			continue
 		}
-		slices.SortStableFunc(group, func(a, b *spelling) int { return cmp.Compare(b.rows, a.rows) })
+		sorting.Stable(group, func(a, b *spelling) int { return cmp.Compare(b.rows, a.rows) })
 		out = append(out, group)
 	}
 	rows := func(group []*spelling) (n int64) {
@@ -183,7 +183,7 @@ func (v *spellings) several() [][]*spelling {
 		}
 		return n
 	}
-	slices.SortStableFunc(out, func(a, b []*spelling) int { return cmp.Compare(rows(b), rows(a)) })
+	sorting.Stable(out, func(a, b []*spelling) int { return cmp.Compare(rows(b), rows(a)) })
 	return out
 }
 

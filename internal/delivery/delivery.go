@@ -37,7 +37,7 @@ type Forge interface {
 	BranchHead(ctx context.Context, branch string) (string, error)
 	Contents(ctx context.Context, path, ref string, limit int64) ([]byte, error)
 	CommitFiles(ctx context.Context, branch, base string, files map[string][]byte, message string) (string, error)
-	ReplaceBranch(ctx context.Context, branch, base string, files map[string][]byte, message string) (string, error)
+	ReplaceBranch(ctx context.Context, branch string, base forge.Base, files map[string][]byte, message string) (string, error)
 	FindPullRequest(ctx context.Context, head, base string) (forge.PullRequest, error)
 	CreatePullRequest(ctx context.Context, p forge.NewPullRequest) (forge.PullRequest, error)
 	UpdatePullRequest(ctx context.Context, number int, title, body string) error

@@ -110,8 +110,11 @@ func (d *delivery) propose(ctx context.Context, f *File) error {
 			}
 		}
 	}
-	var err error
-	if f.Commit, err = d.opts.Forge.ReplaceBranch(ctx, branch, d.commit, map[string][]byte{f.Path: f.After}, d.message()); err != nil {
+	tree, err := d.w.Repo.Tree(d.commit)
+	if err != nil {
+		return err
+	}
+	if f.Commit, err = d.opts.Forge.ReplaceBranch(ctx, branch, forge.Base{Commit: d.commit, Tree: tree}, map[string][]byte{f.Path: f.After}, d.message()); err != nil {
 		return fmt.Errorf("%s: %w", f.Path, err)
 	}
 	// An open one is returned as it is.

@@ -97,6 +97,9 @@ func gitEnv(env []string) []string {
 	return append(out, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
 }
 
+// say is not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (s *story) say(format string, args ...any) {
 	if s.err == nil {
 		_, s.err = fmt.Fprintf(s.Out, format+"\n", args...)

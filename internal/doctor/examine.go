@@ -86,6 +86,9 @@ func (e *examiner) names() []string {
 	return slices.Compact(names)
 }
 
+// add is not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (e *examiner) add(f report.Finding) {
 	f.Group, f.Rule = report.GroupState, f.Check
 	if f.Severity == "" {

@@ -71,6 +71,9 @@ func Settings(ctx context.Context, f Forge, p *manifest.Project, ledgerBranch st
 	return report.New(s.findings), nil
 }
 
+// add is not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (s *settings) add(check, subject string, severity report.Severity, verdict report.Verdict, message, hint string) {
 	s.findings = append(s.findings, report.Finding{Check: check, Rule: check, Group: report.GroupState, Severity: severity, Verdict: verdict,
 		Subject: subject, Message: message, Hint: hint})

@@ -122,6 +122,9 @@ func (c confidence) alpha() float64 { return 1 - float64(c) }
 
 // level is the two-sided confidence of an interval of both bounds, without
 // what 2·0.95−1 is above 0.9.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (c confidence) level() float64 { return math.Round((2*float64(c)-1)*1e12) / 1e12 }
 
 // among is the confidence of one of n claims, so that any of them is wrong as

@@ -11,6 +11,7 @@ import (
 	"github.com/waybill-dev/waybill/internal/predictions"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/report"
+	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
 // Slice is some of the rows.
@@ -47,7 +48,8 @@ func Slices(columns map[string]*predictions.Values, specs []string) (out []Slice
 	for i, s := range out {
 		sizes[i] = len(s.Rows)
 	}
-	slices.SortFunc(sizes, func(a, b int) int { return b - a })
+	slices.Sort(sizes)
+	slices.Reverse(sizes)
 	least, ties := sizes[maxSlices-1], 0 // of how many rows a slice is kept
 	for _, n := range sizes[:maxSlices] {
 		if n == least {
@@ -193,7 +195,7 @@ func (g *groups) times(h *groups) *groups {
 			order = append(order, b)
 		}
 	}
-	slices.SortFunc(order, func(a, b both) int { return slices.Compare([]int32{a.g, a.h}, []int32{b.g, b.h}) })
+	sorting.By(order, func(a, b both) int { return slices.Compare([]int32{a.g, a.h}, []int32{b.g, b.h}) })
 	for n, b := range order {
 		seen[b] = int32(n)
 		out.names = append(out.names, g.names[b.g]+", "+h.names[b.h])

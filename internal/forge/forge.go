@@ -68,6 +68,10 @@ type NewPullRequest struct {
 	Draft       bool
 }
 
+// Base is the commit that another is made on top of. Who knows its tree saves the
+// forge the question.
+type Base struct{ Commit, Tree string }
+
 // Comment is a comment in the conversation of a pull request or issue.
 type Comment struct {
 	ID      int64

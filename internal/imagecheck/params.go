@@ -17,6 +17,9 @@ type params struct {
 	err  *manifest.Error
 }
 
+// mistake is not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (p *params) mistake(message, hint string) {
 	if p.err == nil {
 		p.err = &manifest.Error{Pos: p.spec.Pos, Message: p.spec.Check + ": " + message, Hint: hint}

@@ -14,6 +14,9 @@ import (
 
 // text returns a scalar that is text. Dates are text: yaml.v3 tags 2026-12-20
 // as a timestamp.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func text(n *yaml.Node) string {
 	if n != nil && n.Kind == yaml.ScalarNode && (n.Tag == tagString || n.Tag == tagTimestamp) {
 		return n.Value
@@ -22,6 +25,9 @@ func text(n *yaml.Node) string {
 }
 
 // get returns the value of key in the mapping m, or nil.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (d *document) get(m *yaml.Node, key string) *yaml.Node {
 	if m == nil || m.Kind != yaml.MappingNode {
 		return nil
@@ -69,6 +75,9 @@ type entry struct {
 
 // entries returns the keys and values of a mapping in the order they stand,
 // without those whose key is known to be wrong.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (d *document) entries(n *yaml.Node) []entry {
 	if n == nil || n.Kind != yaml.MappingNode {
 		return nil

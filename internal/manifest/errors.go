@@ -117,6 +117,9 @@ func show(n *yaml.Node) string {
 
 // clip keeps hostile input out of error messages: 80 bytes are enough to
 // recognise what was written.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func clip(s string) string {
 	if len(s) > 80 {
 		return s[:80] + "…"

@@ -39,6 +39,9 @@ type Pos struct {
 func (p Pos) String() string { return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column) }
 
 // Location is p as findings carry it.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (p Pos) Location() *report.Location {
 	return &report.Location{File: p.File, Line: p.Line, Column: p.Column}
 }
@@ -145,6 +148,9 @@ type Artifact struct {
 func (a *Artifact) Dir() string { return path.Dir(a.Path) }
 
 // LockPath returns where the lock stands: beside the manifest.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (a *Artifact) LockPath() string {
 	return strings.TrimSuffix(a.Path, ".yaml") + ".lock.json"
 }

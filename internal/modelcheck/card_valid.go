@@ -111,6 +111,9 @@ func onCard(rule string, check func(context.Context, *model, *card.Card, manifes
 }
 
 // cardFinding is a finding about a line of the card, 0 for all of it.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (m *model) cardFinding(rule string, v report.Verdict, line int, message string) report.Finding {
 	return report.Finding{
 		Verdict: v, Rule: rule, Message: message,
@@ -159,6 +162,9 @@ func flag(v any, otherwise bool) bool {
 }
 
 // texts reads a parameter that is a list of texts.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func texts(v any) []string {
 	var out []string
 	list, _ := v.([]any)

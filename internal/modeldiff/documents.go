@@ -381,6 +381,9 @@ func texts(prefix string, a, b map[string]string) []Value {
 }
 
 // clip cuts a text to what is told of it, between runes.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func clip(s string) string {
 	if len(s) <= maxText {
 		return s

@@ -251,6 +251,9 @@ func templateOf(c map[string]any) string {
 func clipTemplate(s string) string { return s[:min(len(s), maxGGUFText)] }
 
 // detail sets a fact that is there.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func detail(f *Facts, key string, v any) {
 	switch v := v.(type) {
 	case string:

@@ -233,6 +233,9 @@ func product(shape []int64) (int64, bool) {
 }
 
 // broken makes a FormatError; Inspect adds path and format.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func broken(rule string, at int64, hint, reason string, args ...any) *FormatError {
 	return &FormatError{Rule: rule, Offset: at, Reason: fmt.Sprintf(reason, args...), Hint: hint}
 }

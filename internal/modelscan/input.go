@@ -43,6 +43,9 @@ func (in *input) head(n int) ([]byte, error) {
 }
 
 // reader reads from the beginning. A stream can be had once.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (in *input) reader() io.Reader {
 	if in.r != nil {
 		return io.NewSectionReader(in.r, 0, in.size)

@@ -592,6 +592,9 @@ func (m *machine) report(rule, message string) {
 	m.problemAt(Problem{Rule: rule, Offset: m.opAt, Opcode: opName(m.op), Message: message})
 }
 
+// problemAt is not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (m *machine) problemAt(p Problem) {
 	p.Warning = isWarning(p.Rule)
 	m.problem(p)

@@ -83,6 +83,9 @@ type page struct {
 
 // line writes a line. Arguments that people wrote go through render.Inert or
 // render.Code first.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (p *page) line(format string, args ...any) { fmt.Fprintf(&p.b, format+"\n", args...) }
 
 // commands writes a block to copy from; what follows a tab is a comment. Nothing

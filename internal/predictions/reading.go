@@ -177,6 +177,9 @@ func (r *reading) indexKeys() {
 	r.say(r.keys.twice, "has the key of a row before it", "have the key of a row before them")
 }
 
+// problem is not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (r *reading) problem(format string, args ...any) {
 	r.set.Problems = append(r.set.Problems, fmt.Sprintf(format, args...))
 }

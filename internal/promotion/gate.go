@@ -82,6 +82,9 @@ func (g *gate) judge(ctx context.Context) (*report.Report, error) {
 	return r, nil
 }
 
+// finding is not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (g *gate) finding(id string) report.Finding {
 	f := finding(g.a.Name, id, g.stage.Name)
 	f.Location = g.stage.Pos.Location()

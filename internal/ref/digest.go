@@ -47,6 +47,9 @@ func (d Digest) Hex() string { return strings.TrimPrefix(string(d), digestPrefix
 
 // Short returns the first twelve hexadecimal digits, for people and for the
 // lock-… tags.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (d Digest) Short() string {
 	h := d.Hex()
 	if len(h) > 12 {

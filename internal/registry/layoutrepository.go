@@ -53,6 +53,9 @@ func (d document) artifactType() string {
 
 func (r *layoutRepository) String() string { return r.layout.addr.String() + "/" + r.name }
 
+// op is not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (r *layoutRepository) op(what string) operation {
 	return operation{repository: r.String(), name: what}
 }

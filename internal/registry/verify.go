@@ -98,4 +98,7 @@ func checkManifestSize(size int64) error {
 	return nil
 }
 
+// short is not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func short(desc ocispec.Descriptor) string { return "sha256:" + ref.Digest(desc.Digest).Short() }

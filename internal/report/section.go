@@ -60,6 +60,9 @@ type Histogram struct {
 
 // TableSection makes a section of a table from titles and rows. A title that
 // begins with ">" is right-aligned.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func TableSection(title string, titles []string, rows [][]string) Section {
 	t := &Table{Rows: rows}
 	for _, c := range titles {

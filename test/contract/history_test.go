@@ -97,7 +97,7 @@ func (f *fixture) updates() {
 	ctx, c := context.Background(), f.client
 	base := f.repo.Ref("refs/heads/main")
 	for _, content := range []string{"one", "two"} {
-		_, err := c.ReplaceBranch(ctx, "waybill/deploy", base, map[string][]byte{"deploy.yaml": []byte(content)}, "Deploy")
+		_, err := c.ReplaceBranch(ctx, "waybill/deploy", forge.Base{Commit: base}, map[string][]byte{"deploy.yaml": []byte(content)}, "Deploy")
 		f.checked("ReplaceBranch", err)
 	}
 	pr, err := c.CreatePullRequest(ctx, forge.NewPullRequest{Title: "Deploy", Head: "waybill/deploy", Base: "main"})

@@ -135,6 +135,9 @@ func graphQLURL(base *url.URL) string {
 }
 
 // on names the repository in errors.
+// Not inlined, to keep the program small: many places call it, none of them hot.
+//
+//go:noinline
 func (c *Client) on(format string, args ...any) string {
 	return fmt.Sprintf(format, args...) + " of " + c.owner + "/" + c.repo
 }

@@ -62,7 +62,7 @@ func (c *Client) CommitFiles(ctx context.Context, branch, base string, files map
 	if exists && head != base {
 		return "", moved(k, head)
 	}
-	commit, err := c.commit(ctx, k, base, files, message)
+	commit, err := c.commit(ctx, k, forge.Base{Commit: base}, files, message)
 	if err != nil || commit == base && exists {
 		return commit, err
 	}
@@ -74,19 +74,21 @@ func (c *Client) CommitFiles(ctx context.Context, branch, base string, files map
 
 // commit writes blobs, tree and commit. Sent twice, they are the same objects
 // or ones that nothing refers to.
-func (c *Client) commit(ctx context.Context, k call, base string, files map[string][]byte, message string) (string, error) {
-	var parent github.Commit
-	if _, err := c.do(ctx, k, http.MethodGet, c.path("git/commits/%s", base), nil, &parent); err != nil {
-		return "", err
-	}
-	if !isHash(parent.GetTree().GetSHA()) {
-		return "", badAnswer(k, "commit %s has no tree", base[:12])
+func (c *Client) commit(ctx context.Context, k call, base forge.Base, files map[string][]byte, message string) (string, error) {
+	if base.Tree == "" {
+		var parent github.Commit
+		if _, err := c.do(ctx, k, http.MethodGet, c.path("git/commits/%s", base.Commit), nil, &parent); err != nil {
+			return "", err
+		}
+		if base.Tree = parent.GetTree().GetSHA(); !isHash(base.Tree) {
+			return "", badAnswer(k, "commit %s has no tree", base.Commit[:12])
+		}
 	}
 	entries, err := c.entries(ctx, k, files)
 	if err != nil {
 		return "", err
 	}
-	treeBody := map[string]any{"base_tree": parent.GetTree().GetSHA(), "tree": entries}
+	treeBody := map[string]any{"base_tree": base.Tree, "tree": entries}
 	var tree github.Tree
 	if _, err := c.do(ctx, k, http.MethodPost, c.path("git/trees"), treeBody, &tree); err != nil {
 		return "", err
@@ -94,10 +96,10 @@ func (c *Client) commit(ctx context.Context, k call, base string, files map[stri
 	if !isHash(tree.GetSHA()) {
 		return "", badAnswer(k, "the new tree has no id")
 	}
-	if tree.GetSHA() == parent.GetTree().GetSHA() {
-		return base, nil
+	if tree.GetSHA() == base.Tree {
+		return base.Commit, nil
 	}
-	commitBody := map[string]any{"message": message, "tree": tree.GetSHA(), "parents": []string{base}}
+	commitBody := map[string]any{"message": message, "tree": tree.GetSHA(), "parents": []string{base.Commit}}
 	var made github.Commit
 	if _, err := c.do(ctx, k, http.MethodPost, c.path("git/commits"), commitBody, &made); err != nil {
 		return "", err

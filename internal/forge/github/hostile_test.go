@@ -53,7 +53,7 @@ func everything(c *github.Client) []error {
 	keep(c.DownloadArtifact(ctx, 1, 100))
 	keep(c.BranchHead(ctx, "main"))
 	keep(c.CommitFiles(ctx, "main", shaA, map[string][]byte{"a": []byte("b")}, "m"))
-	keep(c.ReplaceBranch(ctx, "waybill/deploy", shaA, map[string][]byte{"a": []byte("b")}, "m"))
+	keep(c.ReplaceBranch(ctx, "waybill/deploy", forge.Base{Commit: shaA}, map[string][]byte{"a": []byte("b")}, "m"))
 	keep(c.Run(ctx, 1))
 	keep(c.BranchProtected(ctx, "main"))
 	keep(c.Commits(ctx, shaA, "a", 3))

@@ -13,9 +13,9 @@ import (
 // before, and returns the commit. It is for branches that a program owns, such as
 // the one of a pull request that is kept up to date: an open pull request stays
 // open and has the new commit alone.
-func (c *Client) ReplaceBranch(ctx context.Context, branch, base string, files map[string][]byte, message string) (string, error) {
+func (c *Client) ReplaceBranch(ctx context.Context, branch string, base forge.Base, files map[string][]byte, message string) (string, error) {
 	k := call{what: c.on("commit %d files to %s", len(files), clip(branch, maxName)), needs: forge.ToWriteContents, repeat: true}
-	if !isBranch(branch) || !isHash(base) || len(files) == 0 || len(files) > maxCommitFiles || message == "" {
+	if !isBranch(branch) || !isHash(base.Commit) || base.Tree != "" && !isHash(base.Tree) || len(files) == 0 || len(files) > maxCommitFiles || message == "" {
 		return "", fmt.Errorf("%s: it needs a branch, the commit to start from, 1 to %d files and a message", k.what, maxCommitFiles)
 	}
 	commit, err := c.commit(ctx, k, base, files, message)

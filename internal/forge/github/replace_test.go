@@ -19,7 +19,7 @@ func TestReplaceBranch(t *testing.T) {
 	repo := gh.Repository("acme", "reviews")
 	base := repo.Commit("main", "start", map[string]string{"a": "1", "b": "1"})
 	c := fakeClient(t, gh)
-	first, err := c.ReplaceBranch(ctx, "waybill/deploy", base, map[string][]byte{"a": []byte("2")}, "two")
+	first, err := c.ReplaceBranch(ctx, "waybill/deploy", forge.Base{Commit: base}, map[string][]byte{"a": []byte("2")}, "two")
 	if err != nil || repo.Ref("refs/heads/waybill/deploy") != first {
 		t.Fatalf("%s, %v", first, err)
 	}
@@ -28,8 +28,15 @@ func TestReplaceBranch(t *testing.T) {
 		t.Fatal(err)
 	}
 	base = repo.Commit("main", "moved on", map[string]string{"b": "2"})
-	if _, err := c.ReplaceBranch(ctx, "waybill/deploy", base, map[string][]byte{"a": []byte("3")}, "three"); err != nil {
+	tree := treeOf(t, gh, base)
+	gh.ResetRequests()
+	if _, err := c.ReplaceBranch(ctx, "waybill/deploy", forge.Base{Commit: base, Tree: tree}, map[string][]byte{"a": []byte("3")}, "three"); err != nil {
 		t.Fatal(err)
+	}
+	for _, r := range gh.Requests() {
+		if r.Method == "GET" {
+			t.Errorf("who names the tree is asked %s", r.Path)
+		}
 	}
 	for name, want := range map[string]string{"a": "3", "b": "2"} {
 		if got, _ := repo.File("refs/heads/waybill/deploy", name); got != want {
@@ -45,7 +52,7 @@ func TestReplaceBranch(t *testing.T) {
 	if err := c.ClosePullRequest(ctx, pr.Number); err != nil || repo.PullRequests()[0].State != "closed" {
 		t.Errorf("%v, %+v", err, repo.PullRequests()[0])
 	}
-	if _, err := c.ReplaceBranch(ctx, "../x", base, map[string][]byte{"a": nil}, "m"); err == nil {
+	if _, err := c.ReplaceBranch(ctx, "../x", forge.Base{Commit: base}, map[string][]byte{"a": nil}, "m"); err == nil {
 		t.Error("a branch that is none")
 	}
 	if err := c.ClosePullRequest(ctx, 0); err == nil {
@@ -99,4 +106,19 @@ func fakeClient(t *testing.T, gh *githubtest.Server) *github.Client {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// treeOf asks the fake for a commit's tree.
+func treeOf(t *testing.T, gh *githubtest.Server, commit string) string {
+	t.Helper()
+	answer, err := http.Get(gh.URL + "/repos/acme/reviews/git/commits/" + commit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var c struct{ Tree struct{ SHA string } }
+	if err := json.NewDecoder(answer.Body).Decode(&c); err != nil || c.Tree.SHA == "" {
+		t.Fatalf("commit %s: %+v, %v", commit, c, err)
+	}
+	return c.Tree.SHA
 }

@@ -73,7 +73,7 @@ func (Forge) CommitFiles(context.Context, string, string, map[string][]byte, str
 }
 
 // ReplaceBranch answers forge.ErrNone.
-func (Forge) ReplaceBranch(context.Context, string, string, map[string][]byte, string) (string, error) {
+func (Forge) ReplaceBranch(context.Context, string, forge.Base, map[string][]byte, string) (string, error) {
 	return "", none("commit files")
 }
 
