@@ -144,7 +144,7 @@ func parseKey(text string) (ssh.PublicKey, error) {
 	switch {
 	case len(fields) == 0:
 		return nil, errNoKey
-	case fields[0] == ssh.InsecureKeyAlgoDSA:
+	case fields[0] == "ssh-dss":
 		return nil, errors.New("ssh-dss keys are too weak; use ssh-ed25519")
 	case strings.HasSuffix(fields[0], "-cert-v01@openssh.com"):
 		return nil, errors.New("this is a certificate; name the person's own key")

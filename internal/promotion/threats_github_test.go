@@ -83,10 +83,10 @@ func TestT2OneOfTwoOnGitHub(t *testing.T) {
 // after the review.
 func TestT3WeakEnvironmentOnGitHub(t *testing.T) {
 	x, h, _ := broughtBy(t, "squash")
-	run, on := h.waiting(x)
+	run, _ := h.waiting(x)
 	x.must(run.Review("alice", "approved", ""))
 	x.approvedBy("bob")
-	on = h.within(x, run)
+	on := h.within(x, run)
 	good := githubtest.Environment{Name: "production", Reviewers: []string{"alice"}, PreventSelfReview: true, ProtectedBranches: true}
 	for says, weaken := range map[string]func(*githubtest.Environment){
 		"nobody has to review":           func(e *githubtest.Environment) { e.Reviewers = nil },
@@ -139,13 +139,13 @@ func TestT12HeldContentRenumbered(t *testing.T) {
 // T13: one review of a run lets one version pass, not what its next job names.
 func TestT13OneReviewOnGitHub(t *testing.T) {
 	x, h, _ := broughtBy(t, "squash")
-	run, on := h.waiting(x)
+	run, _ := h.waiting(x)
 	x.must(run.Review("alice", "approved", ""))
 	x.approvedBy("bob")
 	x.mustPromote("production", h.within(x, run))
 	x.release("v2.0.0", "two")
 	x.approvedBy("bob")
-	on = h.within(x, run)
+	on := h.within(x, run)
 	o := x.promote("sentiment@v2.0.0", "production", Options{On: on})
 	if f := findingOf(t, o.Report, "promotion.environment"); o.Done || f.Verdict != report.Fail || !strings.Contains(f.Message, "was spent by event") || x.in("production") != "v1.0.0" {
 		t.Errorf("%s: %+v", o.Message, f)
