@@ -26,7 +26,7 @@ func (a *app) initCommand() *cobra.Command {
 		Short: "Make a repository a waybill project",
 		Long: `Writes waybill.yaml, the folders datasets/ and models/, and what Git has to ignore. Asks nothing,
 overwrites nothing. The registry is ghcr.io/OWNER/REPO for repositories on github.com, and a folder otherwise.
---github also writes the workflows that check pull requests and comment on those from forks.`,
+--github also writes the workflows that check pull requests and comment on those from forks, release, promote and roll back.`,
 		Example: "  waybill init\n  waybill init --registry registry.example.com/team\n  waybill init --github",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

@@ -55,6 +55,10 @@ func (a *app) initGitHub(repo *gitrepo.Repo, pin scaffold.Pin) ([]string, error)
 		}
 		if wrote {
 			done = append(done, "wrote "+f.Path)
+			if f.Path == scaffold.ReleasePath && o.Entry != "" {
+				done = append(done, fmt.Sprintf("after each merge to the default branch, new versions enter %s, which asks for no approval: where people are to agree first, give it approvals: in %s, remove %s, and run this again",
+					o.Entry, manifest.ProjectFile, f.Path))
+			}
 		} else {
 			done = append(done, "kept "+f.Path)
 		}

@@ -248,7 +248,7 @@ func policyText(t *who.Tenure) string {
 	case *t.PolicyIsNow:
 		return string(t.PolicyDigest) + " (the policy of now)"
 	}
-	return string(t.PolicyDigest) + " (changed since)"
+	return string(t.PolicyDigest) + " (not the policy of now)"
 }
 
 // actor is who did something; a name without an id is nobody's word but their own.

@@ -15,7 +15,7 @@ const (
 var (
 	// ErrForeign: the file is not one that this package wrote.
 	ErrForeign = errors.New("it was not made by \"waybill playbook\"; move it away, or name another file with --output")
-	// ErrMarkers: one of the two markers is gone.
+	// ErrMarkers: one of the two markers is gone, or both are.
 	ErrMarkers = errors.New("of the two lines " + keepBegin + " and " + keepEnd + " one is missing: what people wrote could be lost; put it back")
 )
 
@@ -41,10 +41,7 @@ func Kept(old []byte) (string, error) {
 		}
 		at += len(line)
 	}
-	switch {
-	case begin < 0 && end < 0:
-		return "", nil
-	case begin < 0 || end < begin:
+	if begin < 0 || end < begin {
 		return "", ErrMarkers
 	}
 	return text[begin:end], nil

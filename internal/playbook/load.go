@@ -75,6 +75,8 @@ func (in *Input) keys(root *os.Root) error {
 // Lines of a workflow, as text: a YAML that cannot be read is GitHub's to refuse.
 var (
 	usesRE     = regexp.MustCompile(`^\s*(?:-\s+)?uses:\s*["']?\S*/actions/([a-z]+)(?:@\S*)?["']?\s*(?:#.*)?$`)
+	toRE       = regexp.MustCompile(`^[^#]*?(?:^|[\s{,])to:\s*["']?(\$\{\{|[a-z0-9][a-z0-9-]*)`)
+	drillRE    = regexp.MustCompile(`^[^#]*?(?:^|[\s{,])drill:\s*["']?true\b`)
 	dispatchRE = regexp.MustCompile(`^(?:\s*(?:-\s+)?|["']?on["']?:[^#]*)["']?workflow_dispatch\b`)
 )
 
@@ -123,6 +125,10 @@ func workflow(name, text string) Workflow {
 		if m := usesRE.FindStringSubmatch(line); m != nil && slices.Contains(ours, m[1]) && !slices.Contains(w.Actions, m[1]) {
 			w.Actions = append(w.Actions, m[1])
 		}
+		if m := toRE.FindStringSubmatch(line); m != nil && !slices.Contains(w.To, m[1]) {
+			w.To = append(w.To, m[1])
+		}
+		w.Drill = w.Drill || drillRE.MatchString(line)
 		w.Dispatch = w.Dispatch || dispatchRE.MatchString(line)
 	}
 	slices.Sort(w.Actions)

@@ -49,6 +49,21 @@ type Workflow struct {
 	File     string   // its base name
 	Actions  []string // "promote", "rollback", …
 	Dispatch bool     // it can be started by hand
+	To       []string // the stages that a "to:" names; anyStage for an expression
+	Drill    bool     // its rollback is a drill, where nobody starts it
+}
+
+// anyStage begins an expression, which can name any stage.
+const anyStage = "${{"
+
+// byItself tells whether the workflow, which nobody starts, does action in the
+// stage, "" for any: one that only records what was deployed promotes nothing,
+// and a drill rolls nothing back.
+func (w *Workflow) byItself(action, stage string) bool {
+	if action == "rollback" {
+		return !w.Drill
+	}
+	return slices.Contains(w.To, anyStage) || slices.Contains(w.To, stage)
 }
 
 // Render writes the page. The same input gives the same bytes. What people

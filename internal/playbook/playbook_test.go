@@ -49,7 +49,7 @@ func full() Input {
 			}},
 		},
 		Keys:      map[int64]bool{583231: true},
-		Workflows: []Workflow{{File: "production.yml", Actions: []string{"promote"}, Dispatch: true}, {File: "release.yml", Actions: []string{"promote", "register"}}, {File: "rollback.yml", Actions: []string{"rollback"}, Dispatch: true}},
+		Workflows: []Workflow{{File: "production.yml", Actions: []string{"promote"}, Dispatch: true}, {File: "release.yml", Actions: []string{"promote", "register"}, To: []string{"staging"}}, {File: "rollback.yml", Actions: []string{"rollback"}, Dispatch: true}},
 		Keep:      "Ring Ada first.\n",
 	}
 }
@@ -102,7 +102,7 @@ func TestKept(t *testing.T) {
 		old  string
 		want error
 	}{
-		{"", nil}, {"\n", nil}, {headBegin + "\nno markers\n", nil},
+		{"", nil}, {"\n", nil}, {headBegin + "\nno markers, and mine\n", ErrMarkers},
 		{"# My own playbook\n", ErrForeign},
 		{strings.Replace(string(page), keepBegin, "", 2), ErrMarkers},
 		{strings.ReplaceAll(string(page), keepEnd, ""), ErrMarkers},
@@ -207,3 +207,36 @@ func FuzzRender(f *testing.F) {
 
 // versioned is what follows a name in a reference, which is no mention.
 var versioned = regexp.MustCompile(`^@(v[0-9]|sha256:|[^A-Za-z0-9]|$)`)
+
+// What nobody starts promotes where it says, and not where it only records or
+// tries something.
+func TestByItself(t *testing.T) {
+	in := full()
+	for text, want := range map[string]string{
+		"on: push\n - uses: x/y/actions/promote@v1\n   with:\n     mode: deployed\n":                        "",
+		"on: push\n - uses: x/y/actions/promote@v1\n   with:\n     to: 'staging' # first\n":                 "staging",
+		"on: push\n - uses: x/y/actions/promote@v1\n   with: {mode: apply, to: production}\n":               "production",
+		"on: push\n - uses: x/y/actions/promote@v1\n   with: {to: \"${{ matrix.stage }}\"}\n":               "staging production",
+		"on: push\n - uses: x/y/actions/promote@v1\n   # to: staging\n   with: {goto: staging}\n":           "",
+		"on: schedule\n - uses: x/y/actions/rollback@v1\n   with:\n     drill: true\n     stage: staging\n": "",
+		"on: repository_dispatch\n - uses: x/y/actions/rollback@v1\n   with: {stage: staging}\n":            "anything",
+	} {
+		in.Workflows = []Workflow{workflow("auto.yml", text)}
+		got := []string{}
+		_, page, _ := strings.Cut(string(Render(in)), "## Stage")
+		for _, s := range in.Project.Stages {
+			if _, part, _ := strings.Cut(page, "### Promote to `"+s.Name+"`"); strings.Contains(strings.SplitN(part, "###", 2)[0], "`auto.yml` does it by itself") {
+				got = append(got, s.Name)
+			}
+		}
+		if want == "anything" {
+			if !strings.Contains(page, "`auto.yml` does it by itself") {
+				t.Errorf("%q: not told", text)
+			}
+			continue
+		}
+		if strings.Join(got, " ") != want || want == "" && strings.Contains(page, "auto.yml") {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}

@@ -7,7 +7,6 @@ import (
 
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/render"
-	"github.com/waybill-dev/waybill/internal/report"
 	"github.com/waybill-dev/waybill/internal/sorting"
 )
 
@@ -45,7 +44,10 @@ func conditions(s manifest.Stage) []string {
 		out = append(out, fmt.Sprintf("In a workflow, the environment %s was reviewed in that run. From a clone, %s signed.", render.Code(s.Environment), are(max(s.Approvals.Required, 1))))
 	}
 	if n := s.Approvals.Required; n > 0 {
-		c := fmt.Sprintf("%s of different people below", report.Count(int64(n), "approval"))
+		c := "1 approval of the people below"
+		if n > 1 {
+			c = fmt.Sprintf("%d approvals of different people below", n)
+		}
 		if s.Approvals.MaxAge > 0 {
 			c += fmt.Sprintf(", none older than %s", span(s.Approvals.MaxAge))
 		}
@@ -142,13 +144,13 @@ func (p *page) promote(s manifest.Stage) {
 	if s.Environment != "" {
 		p.line("In a workflow, start a new run each time: what was reviewed for an earlier attempt of a run does not count.\n")
 	}
-	p.clicks("promote")
+	p.clicks("promote", s.Name)
 	p.commands(p.each("waybill promote NAME@VERSION --to " + s.Name + ` --reason "…"`)...)
 }
 
 func (p *page) rollback(s manifest.Stage) {
 	p.line("### Roll back %s\n", render.Code(s.Name))
-	p.clicks("rollback")
+	p.clicks("rollback", s.Name)
 	p.commands(p.each("waybill rollback NAME --stage " + s.Name + ` --reason "…"` + "\tfirst with --dry-run")...)
 	what := "It goes back to the last version that was good there"
 	if s.RollbackSoak > 0 {
@@ -169,20 +171,27 @@ func (p *page) rollback(s manifest.Stage) {
 		what += "."
 	}
 	p.line("%s\n", what)
+	if s.Rollback.Required > 0 {
+		p.line("They approve the version to go back to, which the dry run names:\n")
+		p.commands(p.each("waybill approve NAME@VERSION --to " + s.Name + ` --reason "…"`)...)
+	}
 }
 
-// clicks says how a workflow does it.
-func (p *page) clicks(action string) {
+// clicks says how a workflow does it in a stage, "" for any.
+func (p *page) clicks(action, stage string) {
 	found := false
 	for _, w := range p.in.Workflows {
-		if !slices.Contains(w.Actions, action) {
+		switch {
+		case !slices.Contains(w.Actions, action):
+			continue
+		case w.Dispatch:
+			p.line("On GitHub: *Actions*, %s, *Run workflow*.\n", render.Code(w.File))
+		case w.byItself(action, stage):
+			p.line("On GitHub: %s does it by itself.\n", render.Code(w.File))
+		default:
 			continue
 		}
-		if found = true; w.Dispatch {
-			p.line("On GitHub: *Actions*, %s, *Run workflow*.\n", render.Code(w.File))
-		} else {
-			p.line("On GitHub: %s does it by itself.\n", render.Code(w.File))
-		}
+		found = true
 	}
 	if found {
 		p.line("Or from a clone:\n")

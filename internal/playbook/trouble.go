@@ -20,7 +20,7 @@ func (p *page) wrong() {
 	p.line("## What is served is wrong\n")
 	p.line("1. Call somebody of the list above.")
 	p.line("2. Roll back now, and look for the reason later. `--dry-run` shows what would happen; leave it out to do it:\n")
-	p.clicks("rollback")
+	p.clicks("rollback", "")
 	var lines []string
 	for _, s := range p.last() {
 		lines = append(lines, p.each("waybill rollback NAME --stage "+s+` --reason "…" --dry-run`)...)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/waybill-dev/waybill/internal/ledger"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
 	"github.com/waybill-dev/waybill/internal/report"
@@ -125,6 +126,24 @@ func Excluded(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, 
 	if g.version == nil {
 		return "", workspace.Usage("%s has no version %s", name, version)
 	}
+	why, err := g.excluded(ctx, person, addresses)
+	if err != nil || why == "" || g.stage.Rollback.Required == 0 {
+		return why, err
+	}
+	// What was there before can be gone back to, for which others may be asked.
+	in := g.a.Stages[stage]
+	if in == nil || !slices.ContainsFunc(in.History, func(t ledger.Tenure) bool { return t.Version == version }) {
+		return why, nil
+	}
+	g.action = "rollback"
+	if refused, err := g.excluded(ctx, person, addresses); err != nil || refused == "" {
+		return "", err
+	}
+	return why, nil
+}
+
+// excluded is Excluded for what the gate is asked for.
+func (g *gate) excluded(ctx context.Context, person manifest.Person, addresses []string) (string, error) {
 	rule := g.rule()
 	// Who approves is not yet who starts the promotion.
 	rule.Exclude = slices.DeleteFunc(slices.Clone(rule.Exclude), func(role string) bool { return role == roleDispatcher })

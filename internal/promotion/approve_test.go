@@ -219,3 +219,41 @@ func TestApproveAsWhoMerged(t *testing.T) {
 		}
 	}
 }
+
+// Who may agree to a rollback alone can sign for what was there before, and for
+// nothing else.
+func TestApproveRollback(t *testing.T) {
+	x, bob, cy := approvals(t)
+	x.write("waybill.yaml", strings.NewReplacer("maxAge: 24h}", "maxAge: 24h}, rollback: {approvals: {required: 1, from: [sre]}}",
+		"  leads: [{login: bob, id: 52}, {login: cy, id: 53}]", "  leads: [{login: bob, id: 52}]\n  sre: [{login: cy, id: 53}]", "required: 2", "required: 1").Replace(read(t, x, "waybill.yaml")))
+	x.push("sre")
+	x.open()
+	x.release("v0.2.0", "two")
+	x.append(x.event(ledger.KindPromote, "v0.1.0", "production"))
+	x.later(time.Hour)
+	x.append(x.event(ledger.KindPromote, "v0.2.0", "production"))
+	x.later(time.Hour)
+	for _, version := range []string{"v0.2.0", "v0.3.0"} { // there now, and never
+		if version == "v0.3.0" {
+			x.release(version, "three")
+		}
+		if o := x.give("sentiment@"+version, "production", ApproveOptions{Key: cy}); o.Done || o.Report == nil || !strings.Contains(o.Message, "would not count") {
+			t.Errorf("%s: %+v", version, o)
+		}
+	}
+	if o := x.rollback(RollbackOptions{Reason: "bad"}); o.Done {
+		t.Fatalf("without an approval: %+v", o)
+	}
+	if o := x.give("sentiment@v0.1.0", "production", ApproveOptions{Key: bob}); !o.Done {
+		t.Fatalf("%+v", o)
+	}
+	if o := x.rollback(RollbackOptions{Reason: "bad"}); o.Done {
+		t.Fatalf("bob may not agree to a rollback: %+v", o)
+	}
+	if o := x.give("sentiment@v0.1.0", "production", ApproveOptions{Key: cy}); !o.Done {
+		t.Fatalf("%+v", o)
+	}
+	if o := x.rollback(RollbackOptions{Reason: "bad"}); !o.Done || x.in("production") != "v0.1.0" {
+		t.Errorf("%+v, %+v", o, o.Report)
+	}
+}

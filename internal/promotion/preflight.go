@@ -6,10 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 
 	"github.com/waybill-dev/waybill/internal/check"
 	"github.com/waybill-dev/waybill/internal/compat"
+	"github.com/waybill-dev/waybill/internal/deploy"
 	"github.com/waybill-dev/waybill/internal/ledger"
 	"github.com/waybill-dev/waybill/internal/manifest"
 	"github.com/waybill-dev/waybill/internal/ref"
@@ -121,6 +123,42 @@ func (g *gate) served(ctx context.Context, bad *ledger.Version, accept bool) ([]
 }
 
 const acceptHint = "name another version with --to, or go back all the same with --accept-break"
+
+// imaged says whether a version without a container image goes where a deployment
+// file takes one: the ledger would say what nobody can write into that file.
+func (g *gate) imaged() ([]report.Finding, error) {
+	a, err := g.w.ArtifactAt(g.commit, g.a.Name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil || a.Model == nil || g.version.Image() != "" {
+		return nil, err
+	}
+	for _, t := range a.Model.Deploy[g.stage.Name] {
+		file := a.Resolve(t.File)
+		takes := strings.Contains(t.Value, "{"+deploy.PartImage+"}") || strings.Contains(t.Value, "{"+deploy.PartImageDigest+"}")
+		at := &report.Location{File: a.Path, Line: t.Pos.Line}
+		if t.Key == "" { // comments of the file say it; one that cannot be read is told when it is written
+			data, err := g.w.Repo.ReadFile(g.commit, file)
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return nil, err
+			}
+			places, _ := deploy.Find(file, data, []manifest.DeployTarget{t}, g.a.Name, g.stage.Name)
+			i := slices.IndexFunc(places, func(p deploy.Place) bool { return p.Part == deploy.PartImage || p.Part == deploy.PartImageDigest })
+			if i >= 0 {
+				takes, at = true, &report.Location{File: file, Line: places[i].Line}
+			}
+		}
+		if takes {
+			f := g.finding("promotion.deployed")
+			f.Verdict, f.Location = report.Fail, at
+			f.Message = fmt.Sprintf("%s takes the container image, and the ledger records none for %s: it could not be deployed", file, g.version.Version)
+			f.Hint = "name a version that has one with --to, or let deploy: and the file on the default branch take the artifact itself"
+			return []report.Finding{f}, nil
+		}
+	}
+	return nil, nil
+}
 
 // compatibility is which breaks count, as the default branch says, or the
 // version that is served when the branch has the model no more. There is none

@@ -83,7 +83,11 @@ func decideRollback(ctx context.Context, w *workspace.Workspace, l *workspace.Le
 		return out, nothing, err
 	}
 	out.Report.Findings = append(out.Report.Findings, g.wasHealthy(opts.To, healthy))
-	out.Report.Findings = append(out.Report.Findings, served...)
+	image, err := g.imaged()
+	if err != nil {
+		return out, nothing, err
+	}
+	out.Report.Findings = append(out.Report.Findings, slices.Concat(served, image)...)
 	out.Report.Finish()
 	switch {
 	case out.refused():

@@ -163,6 +163,50 @@ func TestRollbackDeployed(t *testing.T) {
 	}
 }
 
+// A version without a container image is not gone back to where the file takes
+// one: nothing could be deployed, and nothing is held for it.
+func TestRollbackWithoutImage(t *testing.T) {
+	marked := "image: a@sha256:" + strings.Repeat("0", 64) + " # {\"$waybill\": \"sentiment:production:PART\"}\n"
+	for name, c := range map[string]struct {
+		target, file string
+		line         int // of the finding, 0 for none
+	}{
+		"template":          {`{file: /prod.yaml, key: image, value: "{image}"}`, "image: a\n", 6},
+		"digest":            {`{file: /prod.yaml, key: image, value: "a@{image-digest}"}`, "image: a\n", 6},
+		"marker":            {"{file: /prod.yaml}", "# one\n" + strings.Replace(marked, "PART", "image", 1), 2},
+		"the artifact":      {`{file: /prod.yaml, key: image, value: "{ref}"}`, "image: a\n", 0},
+		"marked as such":    {"{file: /prod.yaml}", strings.Replace(marked, "PART", "ref", 1), 0},
+		"no file":           {"{file: /gone.yaml}", "", 0},
+		"a file of nothing": {"{file: /prod.yaml}", "][", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			x := withVersions(t, "  production: {}\n", "v0.1.0", "v0.2.0")
+			x.write("m/model.yaml", strings.Replace(withTarget, "{file: /prod.yaml, key: image}", c.target, 1))
+			x.write("prod.yaml", c.file)
+			e := x.event(ledger.KindDeploy, "v0.1.0", "production")
+			e.Commit = x.push("deploy")
+			x.open()
+			x.append(e)
+			for _, opts := range []RollbackOptions{{DryRun: true}, {Reason: "bad", AcceptBreak: true}} {
+				o := x.rollback(opts)
+				if c.line == 0 {
+					if o.Report.Verdict != report.Pass {
+						t.Errorf("%+v", o.Report)
+					}
+					continue
+				}
+				f := findingOf(t, o.Report, "promotion.deployed")
+				if f.Verdict != report.Fail || f.Location.Line != c.line || !strings.Contains(f.Message, "prod.yaml takes the container image, and the ledger records none for v0.1.0") {
+					t.Errorf("%+v", f)
+				}
+				if o.Done || x.in("production") != "v0.2.0" || len(x.ledger().State.Artifacts["sentiment"].Holds) > 0 {
+					t.Errorf("%+v", o)
+				}
+			}
+		})
+	}
+}
+
 // Asked again before it took effect, a rollback does not go back further and
 // hold the good version; whoever names the version means it.
 func TestRollbackUnderway(t *testing.T) {

@@ -134,7 +134,7 @@ func (q *inquiry) enough(stage string, t ledger.Tenure) {
 		q.doubt("event %d does not say by which policy it was decided", t.Event)
 		return
 	case t.PolicyDigest != q.policy.Digest:
-		q.doubt("whether the approvals were enough: %s has changed since, and what it asked for then is not compared", manifest.ProjectFile)
+		q.doubt("whether the approvals were enough: event %d names another %s than that of now, and what that asked for is not compared", t.Event, manifest.ProjectFile)
 		return
 	}
 	s, ok := q.policy.Stage(stage)

@@ -145,7 +145,7 @@ func TestEnough(t *testing.T) {
 		{"of nobody who may", tenure(by(13, "carol", "review")), nil, "carol (id 13) is not among the people"},
 		{"the same one twice", tenure(by(11, "ada", "review"), by(11, "ada", "environment")), func(q *inquiry) { q.policy.Stages[0].Approvals.Required = 2 }, "those of 1"},
 		{"no such stage", tenure(by(11, "ada", "review")), func(q *inquiry) { q.policy.Stages = nil }, "has no stage production"},
-		{"another policy", tenure(), func(q *inquiry) { q.policy.Digest = digest("e") }, "waybill.yaml has changed since"},
+		{"another policy", tenure(), func(q *inquiry) { q.policy.Digest = digest("e") }, "event 10 names another waybill.yaml than that of now"},
 		{"policy unread", tenure(), func(q *inquiry) { q.policy, q.people, q.policyWhy = nil, nil, "no remote" }, "no remote"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
