@@ -54,7 +54,11 @@ func promote(ctx context.Context, w *workspace.Workspace, l *workspace.Ledger, r
 		if v := registered(l.State, r.Name, opts.Expect); v != nil {
 			planned = fmt.Sprintf("%s@%s (%s)", r.Name, v.Version, opts.Expect)
 		}
-		return none, workspace.Usage("%s is %s (%s) now, and %s was planned: plan again, and have that approved", r, what.Version, what.ContentDigest, planned)
+		now := fmt.Sprintf("%s is %s (%s) now", r, what.Version, what.ContentDigest)
+		if !r.Version.IsZero() {
+			now = fmt.Sprintf("%s has the content %s", r, what.ContentDigest)
+		}
+		return none, workspace.Usage("%s, and %s was planned: plan again, and have that approved", now, planned)
 	}
 	g, err := newGate(ctx, w, l, r.Name, out.Stage, "promote", opts.On)
 	if err != nil {

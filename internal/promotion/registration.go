@@ -98,6 +98,7 @@ func (g *gate) registeredBy(ctx context.Context, f *report.Finding) bool {
 	m := runURL.FindStringSubmatch(v.Run)
 	if m == nil {
 		f.Message = "no run of a workflow is recorded that registered it"
+		f.Hint = "register in a workflow, with actions/register, so that the forge can be asked who did"
 		return false
 	}
 	id, _ := strconv.ParseInt(m[1], 10, 64) // the pattern holds both in range
@@ -106,6 +107,7 @@ func (g *gate) registeredBy(ctx context.Context, f *report.Finding) bool {
 	switch {
 	case errors.Is(err, forge.ErrNotFound):
 		f.Message = fmt.Sprintf("the forge has no run %d any more, which registered it", id)
+		f.Hint = "nothing has to be done: a forge keeps runs for a while only, and checks that the stage requires are run again"
 		return false
 	case err != nil:
 		*f = g.unanswered(*f, fmt.Sprintf("the forge about run %d, which registered it,", id), err)
